@@ -1,0 +1,73 @@
+"""descend trains feed-forward neural networks, says why they learn or do not, and proves it.
+
+Every public name is here; those that need torch are imported when they are first used, so that
+`import descend` and `descend --help` answer at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from descend.errors import (
+    DataError,
+    DescendError,
+    Interrupted,
+    MissingExtraError,
+    NetworkError,
+    RecipeError,
+    RunError,
+)
+
+if TYPE_CHECKING:
+    from descend.api import Run, evaluate, lab, labs, load_run, predict, resume, train
+    from descend.recipe import Recipe
+
+__version__ = "0.1.0"
+
+# The home of each name that is imported when it is first used. A public name must not be the name
+# of a module in this package: importing that module would hide the function behind it.
+_HOMES = {
+    "Recipe": "descend.recipe",
+    "Run": "descend.api",
+    "evaluate": "descend.api",
+    "lab": "descend.api",
+    "labs": "descend.api",
+    "load_run": "descend.api",
+    "predict": "descend.api",
+    "resume": "descend.api",
+    "train": "descend.api",
+}
+
+__all__ = [
+    "DataError",
+    "DescendError",
+    "Interrupted",
+    "MissingExtraError",
+    "NetworkError",
+    "Recipe",
+    "RecipeError",
+    "Run",
+    "RunError",
+    "__version__",
+    "evaluate",
+    "lab",
+    "labs",
+    "load_run",
+    "predict",
+    "resume",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The public name `name`, imported from its home at its first use (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'descend' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
