@@ -26,9 +26,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "error: the venv module is needed, '$(PYTHON)' comes without it" >&2; \
 	    echo "hint: on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@echo "setting up $(VENV): one to five minutes, most of them for torch" >&2
+	@echo "setting up $(VENV): about a minute, or as long as it takes to download torch" >&2
 	'$(PYTHON)' -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(STAMP) ## train XOR and scikit-learn's handwritten digits
