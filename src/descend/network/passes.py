@@ -1,0 +1,133 @@
+"""Passes: a batch through a stack, forward and back in training, forward alone in evaluation.
+
+Which of the two it is belongs to the pass: an evaluation pass has no dropout and no batch statistics
+to forget about. A pass owns the buffers for one size of batch.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from descend.network.activations import ACTIVATIONS, Activation
+from descend.network.batch_norm import BatchNorm, FrozenBatchNorm
+from descend.network.dropout import Dropout
+from descend.network.linear import Linear
+from descend.network.losses import Objective
+from descend.network.stack import Stack
+
+
+class Forward(Protocol):
+    def forward(self, x: Tensor) -> Tensor: ...
+
+
+class Layer(Forward, Protocol):
+    def backward(self, slope: Tensor) -> Tensor | None: ...
+
+
+class TrainingPass:
+    """Outputs, loss and every gradient of a batch, in training mode.
+
+    weight_factor multiplies the weights' gradients but not the biases': 1, but for the published
+    fault of summing the ones and averaging the others.
+    """
+
+    def __init__(
+        self, stack: Stack, objective: Objective, batch: int, weight_factor: float = 1.0
+    ) -> None:
+        self.objective = objective
+        self.layers: list[Layer] = []
+        self.activations: list[Activation] = []
+        self.dropouts: list[Dropout] = []
+        self.penalties: list[tuple[Tensor, Tensor, Tensor | None, Tensor | None]] = []
+        self.weight_slopes = [slopes.w for slopes in stack.slopes]
+        self.weight_factor = weight_factor
+        for place, block in enumerate(stack.blocks):
+            views, slopes = stack.views[place], stack.slopes[place]
+            linear = Linear(views.w, views.b, slopes.w, slopes.b, batch, is_first=place == 0)
+            activation = ACTIVATIONS[block.activation]()
+            self.activations.append(activation)
+            self.layers += [linear, activation]
+            if block.batch_norm:
+                norm = self._batch_norm(stack, place, batch)
+                self.layers.insert(-1 if block.batch_norm == "before" else len(self.layers), norm)
+            rate = stack.per_run(place, "dropout")
+            if rate.any():
+                self.dropouts.append(Dropout(rate, stack.seeds, place, batch, block.fan_out))
+                self.layers.append(self.dropouts[-1])
+            l1, l2 = stack.per_run(place, "l1"), stack.per_run(place, "l2")
+            if l1.any() or l2.any():
+                self.penalties.append(
+                    (views.w, slopes.w, l1 if l1.any() else None, 2 * l2 if l2.any() else None)
+                )
+        self.trail: list[Tensor] = [stack.theta] * len(self.layers)
+        self.places = [self.layers.index(activation) for activation in self.activations]
+
+    def forward(
+        self, x: Float[Tensor, "runs batch features"], y: Tensor, weight: Tensor | None, step: int
+    ) -> Float[Tensor, "runs"]:
+        """The loss of each run on this batch, before any update; `step` numbers the dropout masks."""
+        for dropout in self.dropouts:
+            dropout.begin(step)
+        for place, layer in enumerate(self.layers):
+            self.trail[place] = x = layer.forward(x)
+        self.outputs, self.y, self.weight = x, y, weight
+        return self.objective.value(x, y, weight)
+
+    def activity(self) -> list[tuple[Activation, Tensor]]:
+        """Each block's activation and what it gave; valid between `forward` and `backward`."""
+        given = (self.trail[place] for place in self.places)
+        return list(zip(self.activations, given, strict=True))
+
+    def backward(self) -> None:
+        """Fill the stack's gradient: of the loss, and of the penalties l1 Σ|w| and l2 Σw²."""
+        slope: Tensor | None = self.objective.slope(self.outputs, self.y, self.weight)
+        for layer in reversed(self.layers):
+            assert slope is not None
+            slope = layer.backward(slope)
+        if self.weight_factor != 1:
+            for dw in self.weight_slopes:
+                dw.mul_(self.weight_factor)
+        for w, dw, l1, twice_l2 in self.penalties:
+            if l1 is not None:
+                dw.addcmul_(w.sign(), l1)
+            if twice_l2 is not None:
+                dw.addcmul_(w, twice_l2)
+
+    @staticmethod
+    def _batch_norm(stack: Stack, place: int, batch: int) -> BatchNorm:
+        views, slopes, running = stack.views[place], stack.slopes[place], stack.running[place]
+        assert views.scale is not None and views.shift is not None
+        assert slopes.scale is not None and slopes.shift is not None and running is not None
+        return BatchNorm(views.scale, views.shift, slopes.scale, slopes.shift, *running, batch)
+
+
+class EvaluationPass:
+    """Outputs of a batch, in evaluation mode."""
+
+    def __init__(self, stack: Stack, batch: int) -> None:
+        layers: list[Forward] = []
+        for place, block in enumerate(stack.blocks):
+            views, slopes = stack.views[place], stack.slopes[place]
+            layers.append(Linear(views.w, views.b, slopes.w, slopes.b, batch, is_first=True))
+            activation = ACTIVATIONS[block.activation]()
+            layers.append(activation)
+            running = stack.running[place]
+            if views.scale is not None and views.shift is not None and running is not None:
+                norm = FrozenBatchNorm(views.scale, views.shift, *running)
+                layers.insert(-1 if block.batch_norm == "before" else len(layers), norm)
+        self.layers = [layer for layer in layers if not is_identity(layer)]
+
+    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch outputs"]:
+        """The outputs, in a buffer that the next call overwrites."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+
+def is_identity(layer: Forward) -> bool:
+    """Whether the layer does nothing, so that a pass can leave it out."""
+    return isinstance(layer, ACTIVATIONS["identity"])

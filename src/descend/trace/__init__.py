@@ -1,0 +1,1 @@
+"""Measurements of what happens inside networks while they train: all that a diagnosis sees."""

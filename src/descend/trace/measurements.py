@@ -1,0 +1,43 @@
+"""Measurements: numbers about each layer of each run at a sampled step."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from descend.network.activations import Activation, ReLU
+from descend.network.stack import BlockViews
+
+QUANTITIES = (
+    "activation_mean",
+    "activation_std",
+    "zero_share",  # of the activations; of layers that can be exactly zero
+    "dead_share",  # of the units: zero for every example of the batch
+    "saturated_share",  # of the activations; of sigmoid and tanh
+    "gradient_norm",  # of the weights' gradient, before clipping
+    "weight_norm",  # before the update
+    "update_ratio",  # ‖Δw‖ / ‖w‖
+)
+
+type PerRun = Float[Tensor, "runs"]
+
+
+def activity(activation: Activation, a: Float[Tensor, "runs batch units"]) -> list[PerRun]:
+    """Mean, spread, and the shares of zeros, dead units and saturated units; NaN where it has no sense."""
+    flat = a.reshape(len(a), -1)
+    std, mean = torch.std_mean(flat, dim=1, correction=0)
+    nothing = torch.full_like(mean, torch.nan)
+    zero = dead = saturated = nothing
+    if isinstance(activation, ReLU):
+        is_zero = a == 0
+        zero = torch.count_nonzero(is_zero.view(flat.shape), dim=1) / flat.shape[1]
+        dead = torch.count_nonzero(is_zero.all(dim=1), dim=1) / a.shape[2]
+    elif (is_saturated := getattr(activation, "saturated", None)) is not None:
+        saturated = torch.count_nonzero(is_saturated(a).view(flat.shape), dim=1) / flat.shape[1]
+    return [mean, std, zero, dead, saturated]
+
+
+def norms(views: list[BlockViews]) -> list[PerRun]:
+    """The Euclidean norm of each layer's weights, or of whatever lies in their places."""
+    return [torch.linalg.vector_norm(view.w, dim=(1, 2)) for view in views]
