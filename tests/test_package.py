@@ -79,8 +79,8 @@ def test_a_public_name_is_listed_once() -> None:
 def test_a_public_name_resolves_and_is_documented(name: str) -> None:
     """Every public name can be imported and says in a docstring of its own what it is."""
     value = getattr(descend, name)
-    assert "__doc__" in vars(value)
-    assert value.__doc__
+    # A class without a docstring of its own would show its parent's.
+    assert vars(value)["__doc__"] if isinstance(value, type) else value.__doc__
 
 
 def test_no_public_name_is_the_name_of_a_module() -> None:

@@ -200,7 +200,7 @@ LEFT_OUT = [
 def test_a_block_that_is_left_out_says_why(block: Block, request: pytest.FixtureRequest) -> None:
     """A block that is not run appears among the skipped tests with its reason."""
     if "not_run" in block.notes:
-        pytest.skip(block.notes["not_run"])
+        pytest.skip(f"{block}: {block.notes['not_run']}")
     assert request.getfixturevalue("mnist_dir")  # skips, with its reason
 
 
