@@ -1,0 +1,108 @@
+"""What all update rules share: settings and state with one row per run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from descend.errors import RunError
+from descend.optimizers.optimizer import Again
+from descend.optimizers.settings import SWITCHES, Value, settings_of
+from descend.optimizers.step_table import StepTable
+
+
+class Rule(ABC):
+    """Settings, learning rates and state of an update rule; a rule adds its `step`.
+
+    `settings` holds tensors of shape (runs, 1), pairs such as `betas` of shape (runs, 2); what is
+    missing takes torch's default. They stay in float64, so that 1 - β₂ = 0.001 is exact before it
+    is rounded to theta's type. Every other tensor that a rule holds has one row per run as well.
+    """
+
+    name: ClassVar[str]
+    memory: tuple[str, ...] = ()
+    """The attributes that a later step depends on, beside `steps` and `lr`."""
+
+    def __init__(
+        self, theta: Float[Tensor, "runs parameters"], settings: Mapping[str, Tensor]
+    ) -> None:
+        self.steps = 0
+        self.parameters = theta.shape[1]
+        self.dtype = theta.dtype
+        self.numbers = _complete(self.name, theta, settings)
+        self.lr = self.numbers["lr"].to(theta.dtype)
+
+    @abstractmethod
+    def step(
+        self,
+        theta: Float[Tensor, "runs parameters"],
+        gradient: Float[Tensor, "runs parameters"],
+        again: Again | None = None,
+        loss: Float[Tensor, "runs"] | None = None,
+    ) -> None:
+        """Moves `theta` in place; see `Optimizer.step`."""
+
+    def set_lr(self, lr: Float[Tensor, "runs 1"]) -> None:
+        self.lr = lr.to(self.dtype)
+
+    def state(self) -> dict[str, Tensor]:
+        state = {name: getattr(self, name) for name in self.memory}
+        return {**state, "lr": self.lr, "steps": torch.tensor(self.steps)}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        for name in self.memory:
+            mine = getattr(self, name)
+            mine.copy_(self.recall(state, name, mine.shape))
+        self.steps = int(self.recall(state, "steps", ()))
+        lr = self.recall(state, "lr", self.lr.shape)
+        self.set_lr(lr.to(self.lr.device, copy=True))
+
+    def recall(self, state: Mapping[str, Tensor], name: str, shape: Sequence[int]) -> Tensor:
+        """The tensor of that name; raises RunError if the state is another network's or rule's."""
+        if name in state and state[name].shape == tuple(shape):
+            return state[name]
+        given = f"shape {tuple(state[name].shape)}" if name in state else "nothing"
+        raise RunError(
+            f"the state of {self.name} has {given} as `{name}`, expected shape {tuple(shape)}",
+            hint="the checkpoint belongs to another network or another optimizer",
+        )
+
+    def keep(self, rows: Int64[Tensor, "kept"]) -> None:
+        self.numbers = {name: number[rows] for name, number in self.numbers.items()}
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value[rows])
+            elif isinstance(value, StepTable):
+                value.forget()
+
+    def constant(self, number: Float[Tensor, "runs 1"]) -> Float[Tensor, "runs 1"]:
+        """The number in theta's type."""
+        return number.to(self.dtype)
+
+    def unless_zero(self, number: Float[Tensor, "runs 1"]) -> Float[Tensor, "runs 1"] | None:
+        """The number in theta's type, or None where it is 0 in every run: its term can be left out.
+
+        Leaving it out changes no bit of a finite run, so a stack may lose runs and be resumed.
+        """
+        return self.constant(number) if bool(number.any()) else None
+
+
+def _complete(
+    name: str, theta: Float[Tensor, "runs parameters"], settings: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """The numeric settings of all runs in float64, defaults included."""
+
+    def number(setting: str, default: Value) -> Tensor:
+        if setting in settings:
+            return settings[setting].to(device=theta.device, dtype=torch.float64)
+        values = [float("nan") if default is None else default]
+        row = torch.tensor(values, dtype=torch.float64, device=theta.device)
+        return row.reshape(1, -1).repeat(theta.shape[0], 1)
+
+    defaults = settings_of(name).items()
+    return {key: number(key, default) for key, default in defaults if key not in SWITCHES}
