@@ -20,7 +20,7 @@ QUANTITIES = (
     "update_ratio",  # ‖Δw‖ / ‖w‖
 )
 
-type PerRun = Float[Tensor, "runs"]
+PerRun = Float[Tensor, " runs"]
 
 
 def activity(activation: Activation, a: Float[Tensor, "runs batch units"]) -> list[PerRun]:

@@ -35,11 +35,11 @@ class Trace:
         """Whether `step`, counted from 0, is sampled."""
         return step < self.first or (self.every > 0 and step % self.every == 0)
 
-    def open(self, training: TrainingPass, loss: Float[Tensor, "runs"]) -> Sample:
+    def open(self, training: TrainingPass, loss: Float[Tensor, " runs"]) -> Sample:
         """Begin the sample of a step, after its forward pass."""
         return Sample(training, loss)
 
-    def close(self, step: int, sample: Sample, active: Int64[Tensor, "kept"]) -> None:
+    def close(self, step: int, sample: Sample, active: Int64[Tensor, " kept"]) -> None:
         """Add the sample of `step`; row i of it belongs to the run `active[i]`."""
         values, loss = sample.values(), sample.loss
         if len(active) < self.runs:
@@ -94,7 +94,7 @@ class Trace:
 class Sample:
     """The measurements of one step while it is taken: forward, backward, update."""
 
-    def __init__(self, training: TrainingPass, loss: Float[Tensor, "runs"]) -> None:
+    def __init__(self, training: TrainingPass, loss: Float[Tensor, " runs"]) -> None:
         self.loss = loss.clone()
         self.columns = [activity(activation, a) for activation, a in training.activity()]
 

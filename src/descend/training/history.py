@@ -23,22 +23,29 @@ class History:
     def __init__(self, runs: int) -> None:
         self.runs = runs
         self._losses: list[Float[Tensor, "epochs runs"]] = []
-        self._columns: dict[str, list[tuple[int, Float[Tensor, "runs"]]]] = {}
+        self._columns: dict[str, list[tuple[int, Float[Tensor, " runs"]]]] = {}
+        self.epochs = 0
         self.lengths = torch.zeros(runs, dtype=torch.int64)  # epochs that each run has been in
 
     def add_losses(
-        self, losses: Float[Tensor, "epochs active"], active: Int64[Tensor, "active"]
+        self, losses: Float[Tensor, "epochs runs"], active: Int64[Tensor, " active"]
     ) -> None:
-        """The training losses of the next epochs."""
-        self._losses.append(_spread(losses.double().cpu(), active, self.runs))
-        self.lengths[active] += len(losses)
+        """The training losses of the next epochs, NaN for runs that have left."""
+        self._losses.append(losses)
+        self.epochs += len(losses)
+        self.lengths[active] = self.epochs
+
+    def close(self, run: int, epoch: int) -> None:
+        """The run has left in `epoch`."""
+        self.lengths[run] = epoch
 
     def add_metrics(
-        self, epoch: int, metrics: Mapping[str, Float[Tensor, "active"]], active: Int64[Tensor, "active"]
+        self, epoch: int, metrics: Mapping[str, Float[Tensor, " active"]], active: Int64[Tensor, " active"]
     ) -> None:
         """What an evaluation after `epoch` found."""
         for name, values in metrics.items():
-            row = _spread(values.double().cpu().unsqueeze(0), active, self.runs)[0]
+            row = torch.full((self.runs,), torch.nan, dtype=torch.float64)
+            row[active] = values.double().cpu()
             self._columns.setdefault(name, []).append((epoch, row))
 
     @property
@@ -95,6 +102,7 @@ class History:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue from what `state` returned."""
         self._losses = [state["losses"]]
+        self.epochs = len(state["losses"])
         self.lengths = state["lengths"].clone()
         self._columns = {
             key.removeprefix("epochs/"): list(
@@ -103,11 +111,3 @@ class History:
             for key, epochs in state.items()
             if key.startswith("epochs/")
         }
-
-
-def _spread(values: Tensor, active: Tensor, runs: int) -> Tensor:
-    if len(active) == runs:
-        return values
-    full = values.new_full((len(values), runs), torch.nan)
-    full[:, active] = values
-    return full

@@ -1,0 +1,1 @@
+"""Training: the loop, its evaluation, and what lets it stop and go on."""

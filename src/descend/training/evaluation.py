@@ -1,0 +1,151 @@
+"""Evaluation: loss and metrics of every run over every example of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from descend.data.examples import Split
+from descend.data.preparation import Preparation
+from descend.network.losses import Loss
+from descend.network.passes import EvaluationPass
+from descend.network.stack import Stack
+
+CHUNK_BYTES = 2 << 20  # of the widest layer; a larger chunk falls out of the cache
+
+PerRun = Float[Tensor, " runs"]
+Outputs = Float[Tensor, "runs batch outputs"]
+
+
+class Evaluator:
+    """Scores splits in evaluation mode, chunk by chunk; no example is left out.
+
+    decides_at: the output above which a unit says yes (0 for logits, ½ for probabilities).
+    """
+
+    def __init__(
+        self, stack: Stack, preparation: Preparation, loss: Loss, decides_at: float
+    ) -> None:
+        self.stack, self.preparation, self.loss = stack, preparation, loss
+        self.sums = METRICS[preparation.task](preparation, decides_at)
+        widest = max(max(block.fan_in, block.fan_out) for block in stack.blocks)
+        row_bytes = widest * stack.theta.element_size() * stack.runs
+        self.chunk = max(1, CHUNK_BYTES // row_bytes)
+        self.passes: dict[int, EvaluationPass] = {}
+
+    def outputs(self, x: Tensor) -> Iterator[Outputs]:
+        """The outputs for raw inputs x (examples, …), chunk by chunk, in a buffer used again."""
+        for raw in x.split(self._examples_a_chunk(x)):
+            yield self._forward(self._prepare(raw))
+
+    def score(self, split: Split) -> dict[str, PerRun]:
+        """`loss` and the task's metrics of each run, in float64."""
+        count = self._examples_a_chunk(split.x)
+        targets = None if split.y is split.x else split.y.split(count)
+        weights = None if split.weight is None else split.weight.split(count)
+        total = torch.zeros(self.stack.runs, dtype=torch.float64, device=self.stack.theta.device)
+        mass = 0.0
+        for place, raw in enumerate(split.x.split(count)):
+            x = self._prepare(raw)
+            outputs = self._forward(x)
+            y = x if targets is None else self._target(targets[place])
+            values = self.loss.values(outputs, y.expand(len(outputs), *y.shape[1:]))
+            each = values.mean(dim=2) if values.ndim == 3 else values
+            weight = None if weights is None else weights[place]
+            total += (each if weight is None else each * weight).sum(dim=1)
+            mass += each.shape[1] if weight is None else float(weight.sum())
+            self.sums.add(outputs, y)
+        return {"loss": total / mass, **self.sums.take()}
+
+    def _examples_a_chunk(self, x: Tensor) -> int:
+        return self.chunk if x.ndim == 2 else max(1, self.chunk // x.shape[1])
+
+    def _prepare(self, raw: Tensor) -> Float[Tensor, "1 batch features"]:
+        x = self.preparation.inputs(raw, dtype=self.stack.theta.dtype)
+        return x.reshape(1, -1, x.shape[-1])
+
+    def _target(self, y: Tensor) -> Tensor:
+        y = self.preparation.targets(y, dtype=self.stack.theta.dtype)
+        is_class = y.dtype == torch.int64
+        return y.reshape(1, -1) if is_class else y.reshape(1, -1, y.shape[-1])
+
+    def _forward(self, x: Float[Tensor, "1 batch features"]) -> Outputs:
+        batch = x.shape[1]
+        if batch not in self.passes:
+            self.passes[batch] = EvaluationPass(self.stack, batch)
+        return self.passes[batch].forward(x.expand(self.stack.runs, -1, -1))
+
+
+class Hits:
+    """accuracy: the share of right classes, or of right answers yes or no."""
+
+    def __init__(self, preparation: Preparation, decides_at: float) -> None:
+        self.decides_at = decides_at
+        self.right: Tensor | float = 0.0
+        self.count = 0
+
+    def add(self, outputs: Outputs, y: Tensor) -> None:
+        """Count a chunk's outputs against its targets (1, batch, …)."""
+        if y.dtype == torch.int64:
+            is_right = outputs.argmax(dim=2) == y
+        elif outputs.shape[2] > 1 and self.is_exclusive:
+            is_right = outputs.argmax(dim=2) == y.argmax(dim=2)
+        else:
+            is_right = (outputs > self.decides_at) == (y > 0.5)
+        self.right = self.right + torch.count_nonzero(is_right.flatten(1), dim=1).double()
+        self.count += is_right[0].numel()
+
+    is_exclusive = True
+
+    def take(self) -> dict[str, PerRun]:
+        """The metrics of all chunks since the last call."""
+        assert isinstance(self.right, Tensor)
+        accuracy = self.right / self.count
+        self.right, self.count = 0.0, 0
+        return {"accuracy": accuracy}
+
+
+class LabelHits(Hits):
+    """accuracy: the share of right labels, each yes or no."""
+
+    is_exclusive = False
+
+
+class Distances:
+    """rmse, mae and r2 on the raw scale of the targets."""
+
+    def __init__(self, preparation: Preparation, decides_at: float) -> None:
+        self.preparation = preparation
+        self.rows: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def add(self, outputs: Outputs, y: Tensor) -> None:
+        """Measure a chunk's outputs against its targets (1, batch, outputs)."""
+        truth = self.preparation.targets_back(y).double()
+        error = self.preparation.targets_back(outputs).double() - truth
+        moments = torch.stack([truth.sum(), truth.square().sum(), truth.new_tensor(truth.numel())])
+        self.rows.append((error.square().sum(dim=(1, 2)), error.abs().sum(dim=(1, 2)), moments))
+
+    def take(self) -> dict[str, PerRun]:
+        """The metrics of all chunks since the last call."""
+        squares, distances, moments = (torch.stack(part).sum(dim=0) for part in zip(*self.rows))
+        self.rows = []
+        total, total_square, count = moments
+        spread = total_square - total.square() / count
+        return {
+            "rmse": (squares / count).sqrt(),
+            "mae": distances / count,
+            "r2": 1 - squares / spread,
+        }
+
+
+METRICS: dict[str, Callable[[Preparation, float], Hits | Distances]] = {
+    "regression": Distances,
+    "autoencoder": Distances,
+    "binary": Hits,
+    "multiclass": Hits,
+    "pixels": Hits,
+    "multilabel": LabelHits,
+}

@@ -1,0 +1,133 @@
+"""Executor: advances a stack by k steps. The seam behind which steps may be fused or compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from descend.data.batches import Batch
+from descend.network.losses import Objective
+from descend.network.passes import TrainingPass
+from descend.network.stack import Stack
+from descend.optimizers.clipping import clip_norm, clip_value
+from descend.optimizers.optimizer import Optimizer
+from descend.recipe import Recipe
+from descend.trace.trace import Trace
+from descend.training.rates import Rates
+
+
+class Executor:
+    """Plain torch, one step after the other.
+
+    It returns before its time at a step where the loss of any run is not finite: `diverged` then says
+    which, and `evidence` holds the weights (runs, parameters) that gave such a loss.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        objective: Objective,
+        optimizer: Optimizer,
+        rates: Rates,
+        trace: Trace,
+        recipes: Sequence[Recipe],
+    ) -> None:
+        self.stack, self.objective = stack, objective
+        self.optimizer, self.rates, self.trace = optimizer, rates, trace
+        self.recipes = list(recipes)
+        self.needs_loss = recipes[0].training.optimizer == "lbfgs"
+        # reading a number from a GPU waits for it: there the losses are looked at afterwards
+        self.looks_each_step = stack.theta.device.type == "cpu"
+        self.renew()
+
+    def renew(self) -> None:
+        """Make passes for the stack as it is now."""
+        self.passes: dict[int, TrainingPass] = {}
+        self.clip_norm = self._limits("clip_norm")
+        self.clip_value = self._limits("clip_value")
+        self.diverged: Bool[Tensor, " runs"] | None = None
+        self.evidence: Tensor | None = None
+
+    def advance(
+        self, step: int, batches: Sequence[Batch], active: Int64[Tensor, " runs"]
+    ) -> Float[Tensor, "steps runs"]:
+        """The loss of every run at `step` and the following ones, each before its update."""
+        stack, optimizer, trace = self.stack, self.optimizer, self.trace
+        losses = []
+        for batch in batches:
+            training = self._pass_for(batch)
+            loss = training.forward(*batch, step)
+            losses.append(loss)
+            if self.looks_each_step and not math.isfinite(float(loss.sum())):
+                self._look_at(loss)
+            sample = trace.open(training, loss) if trace.wants(step) else None
+            training.backward()
+            if sample:
+                sample.gradient(stack)
+            self._clip()
+            self.rates.before(step)
+            if self.needs_loss:
+                self._step_with_closure(training, batch, step, loss)
+            else:
+                optimizer.step(stack.theta, stack.gradient)
+            if sample:
+                sample.update(stack)
+                trace.close(step, sample, active)
+            step += 1
+            if self.diverged is not None:
+                break
+        taken = torch.stack(losses)
+        if not self.looks_each_step:
+            self._look_at(taken.sum(dim=0))
+        return taken
+
+    def keep(self, rows: Int64[Tensor, " kept"]) -> None:
+        """Only these runs of the stack go on."""
+        self.recipes = [self.recipes[int(row)] for row in rows]
+        self.optimizer.keep(rows)
+        self.rates.keep(rows)
+        self.stack.keep(rows)
+        self.renew()
+
+    def _pass_for(self, batch: Batch) -> TrainingPass:
+        size = batch.x.shape[1]
+        if size not in self.passes:
+            is_fault = self.recipes[0].training.reduction == "sum_weights"
+            factor = float(size) if is_fault else 1.0
+            self.passes[size] = TrainingPass(self.stack, self.objective, size, factor)
+        return self.passes[size]
+
+    def _step_with_closure(
+        self, training: TrainingPass, batch: Batch, step: int, loss: Float[Tensor, " runs"]
+    ) -> None:
+        def again() -> Float[Tensor, " runs"]:
+            value = training.forward(*batch, step) + training.penalty()
+            training.backward()
+            self._clip()
+            return value
+
+        loss = loss + training.penalty()
+        self.optimizer.step(self.stack.theta, self.stack.gradient, again, loss)
+
+    def _clip(self) -> None:
+        if self.clip_norm is not None:
+            clip_norm(self.stack.gradient, self.clip_norm)
+        if self.clip_value is not None:
+            clip_value(self.stack.gradient, self.clip_value)
+
+    def _look_at(self, loss: Float[Tensor, " runs"]) -> None:
+        is_bad = ~loss.isfinite()
+        if bool(is_bad.any()):
+            self.diverged = is_bad.cpu()
+            self.evidence = self.stack.theta.clone()
+
+    def _limits(self, name: str) -> Float[Tensor, "runs 1"] | None:
+        given = [getattr(recipe.training, name) for recipe in self.recipes]
+        if all(limit is None for limit in given):
+            return None
+        limits = [math.inf if limit is None else limit for limit in given]
+        return self.stack.theta.new_tensor(limits).unsqueeze(1)

@@ -1,0 +1,92 @@
+"""Pretraining: the hidden layers that a recipe gives to restricted Boltzmann machines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import partial
+
+import torch
+from torch import Generator, Tensor
+
+from descend.data.examples import Examples
+from descend.errors import RecipeError
+from descend.network.architecture import Architecture
+from descend.network.init_names import RBMSettings
+from descend.network.rbm import RBMHistory
+from descend.network.rbm import pretrain as pretrain_machines
+from descend.network.stack import Stack
+
+STREAM = 0x52424D  # sets the machines' random numbers apart from those of weights and order
+MEASURED = ("reconstruction_error", "free_energy")
+HELD_OUT = ("held_out_reconstruction_error", "held_out_free_energy")
+
+
+def pretrain(stack: Stack, examples: Examples) -> list[dict[str, Tensor]]:
+    """Train the machines of every run and put their weights into the stack.
+
+    Returns what was measured for each machine, (runs, epochs + 1) each, from before the first epoch
+    on; NaN for runs without that machine.
+    """
+    groups: dict[tuple[RBMSettings, ...], list[int]] = defaultdict(list)
+    for run, blocks in enumerate(stack.architectures):
+        groups[_settings_of(blocks)].append(run)
+    measured: list[dict[str, Tensor]] = []
+    for settings, runs in groups.items():
+        if settings:
+            _pretrain_group(stack, examples, settings, runs, measured)
+    return measured
+
+
+def _settings_of(blocks: Architecture) -> tuple[RBMSettings, ...]:
+    """The settings of a network's machines, one for each of its first hidden layers."""
+    is_machine = [block.init.name == "rbm" for block in blocks]
+    count = sum(is_machine)
+    if not all(is_machine[:count]) or is_machine[-1]:
+        raise RecipeError(
+            f"machines must be the first layers and not the last: layers "
+            f"{[place + 1 for place, one in enumerate(is_machine) if one]} of {len(blocks)} have init rbm",
+            hint='a machine learns what the one below it gives; give the layers below init "rbm" too',
+        )
+    return tuple(RBMSettings.of(block.init.parameters) for block in blocks[:count])
+
+
+def _pretrain_group(
+    stack: Stack,
+    examples: Examples,
+    settings: tuple[RBMSettings, ...],
+    runs: list[int],
+    measured: list[dict[str, Tensor]],
+) -> None:
+    layers = range(len(settings))
+    device = stack.theta.device
+    seeds = (int(stack.seeds[run]) ^ STREAM for run in runs)
+    x = examples.train.x.flatten(0, -2).unsqueeze(0)
+    validation = examples.validation
+    result = pretrain_machines(
+        [stack.blocks[layer].fan_out for layer in layers],
+        x,
+        settings,
+        [Generator(device).manual_seed(seed) for seed in seeds],
+        start=[stack.views[layer].w[runs] for layer in layers],
+        held_out=None if validation is None else validation.x.flatten(0, -2).unsqueeze(0),
+        prepare=partial(examples.preparation.inputs, dtype=stack.theta.dtype),
+    )
+    for layer in layers:
+        stack.views[layer].w[runs] = result.weights[layer]
+        stack.views[layer].b[runs] = result.biases[layer]
+        if len(measured) <= layer:
+            measured.append({})
+        _put(measured[layer], result.history[layer], runs, stack.runs)
+
+
+def _put(measured: dict[str, Tensor], history: RBMHistory, runs: list[int], total: int) -> None:
+    for name in (*MEASURED, *HELD_OUT):
+        values = getattr(history, name)
+        if values is None:
+            continue
+        have = measured.get(name, torch.empty(total, 0, dtype=torch.float64))
+        longest = max(have.shape[1], values.shape[1])
+        full = torch.full((total, longest), torch.nan, dtype=torch.float64)
+        full[:, : have.shape[1]] = have
+        full[runs, : values.shape[1]] = values.double().cpu()
+        measured[name] = full
