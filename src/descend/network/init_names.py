@@ -65,7 +65,7 @@ class RBMSettings:
 
     k: Gibbs steps per update.
     persistent: the chains go on from update to update (Tieleman 2008), not anew from the data.
-    lr: None is 0.05 for binary visible units and 0.005 for Gaussian ones, which diverge sooner.
+    lr: None is 0.1 for binary visible units and 0.005 for Gaussian ones, which diverge sooner.
     momentum: velocity ← momentum · velocity + lr · gradient.
     weight_decay: on w alone.
     visible: "auto" is binary where the prepared data lie in [0, 1], and Gaussian elsewhere.
@@ -77,7 +77,7 @@ class RBMSettings:
     persistent: bool = False
     epochs: int = 10
     lr: float | None = None
-    batch_size: int = 100
+    batch_size: int = 32
     momentum: float = 0.5
     weight_decay: float = 1e-4
     visible: str = "auto"
