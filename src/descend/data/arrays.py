@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from descend.data.assembly import Whole, assemble, check
+from descend.data.assembly import Whole, assemble, check, check_finite
 from descend.data.examples import Examples, Split
 from descend.data.names import TEST_SHARE, VALIDATION_SHARE
 from descend.data.preparation import Preparation
@@ -36,7 +36,7 @@ def from_arrays(
     x may also be images (examples, rows, columns), and for pixels (examples, pixels, features) or
     (examples, rows, columns, features). The task is inferred from y where `data` does not say it.
     `validation` and `test` are pairs (x, y) of the caller's own; otherwise they are split off.
-    `weight` (examples,) weighs the training examples; `classes` names them in order.
+    `weight` (examples,) weighs the examples of x; `classes` are the names of the classes in order.
     The arrays are copied. Raises DataError where they cannot be what the task needs.
     """
     wishes = Data(source=name) if data is None else data
@@ -93,6 +93,28 @@ def split_from_arrays(
     split = Split(values, targets.y)
     check(split)
     return split
+
+
+def inputs_from_arrays(x: ArrayLike | Tensor, preparation: Preparation) -> Tensor:
+    """New raw inputs, many or a single example, in the form that a trained network knows."""
+    values = _array(x, "x")
+    if _is_one_example(values, preparation):
+        values = values[None]
+    rows, _ = _features(values, preparation.task)
+    if rows.shape[-1] != preparation.features:
+        raise DataError(
+            f"each example must have {preparation.features} features: {rows.shape[-1]} were given"
+        )
+    if rows.is_floating_point():
+        check_finite("x", rows)
+    return rows
+
+
+def _is_one_example(values: NDArray[Any], preparation: Preparation) -> bool:
+    """Whether one example was given without an axis for several."""
+    if preparation.task == "pixels":
+        return values.ndim == 2
+    return values.ndim == 1 or (values.ndim == 2 and values.shape == preparation.image)
 
 
 def refuse_toy_fields(data: Data, name: str) -> None:

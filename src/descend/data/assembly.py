@@ -96,12 +96,13 @@ def check(split: Split) -> None:
         )
     for name, values in (("x", x), ("y", y), ("weight", weight)):
         if values is not None and values.is_floating_point():
-            _check_finite(name, values)
+            check_finite(name, values)
     if weight is not None and bool((weight < 0).any()):
         raise DataError(f"`weight` must be 0 or more: the smallest is {float(weight.min()):g}")
 
 
-def _check_finite(name: str, values: Tensor) -> None:
+def check_finite(name: str, values: Tensor) -> None:
+    """Raise DataError where a value is NaN or infinite, with its place."""
     # One pass without a mask: a sum is finite only if all its terms are, but may overflow itself.
     if bool(values.sum(dtype=torch.float64).isfinite()):
         return

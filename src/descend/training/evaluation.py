@@ -10,9 +10,11 @@ from torch import Tensor
 
 from descend.data.examples import Split
 from descend.data.preparation import Preparation
-from descend.network.losses import Loss
+from descend.network.losses import LOSSES, Loss
 from descend.network.passes import EvaluationPass
 from descend.network.stack import Stack
+from descend.recipe import Recipe
+from descend.training.targets import encode_split
 
 CHUNK_BYTES = 2 << 20  # of the widest layer; a larger chunk falls out of the cache
 
@@ -31,26 +33,18 @@ class Evaluator:
     ) -> None:
         self.stack, self.preparation, self.loss = stack, preparation, loss
         self.sums = METRICS[preparation.task](preparation, decides_at)
-        widest = max(max(block.fan_in, block.fan_out) for block in stack.blocks)
-        row_bytes = widest * stack.theta.element_size() * stack.runs
-        self.chunk = max(1, CHUNK_BYTES // row_bytes)
-        self.passes: dict[int, EvaluationPass] = {}
-
-    def outputs(self, x: Tensor) -> Iterator[Outputs]:
-        """The outputs for raw inputs x (examples, …), chunk by chunk, in a buffer used again."""
-        for raw in x.split(self._examples_a_chunk(x)):
-            yield self._forward(self._prepare(raw))
+        self.forward = Forward(stack, preparation)
 
     def score(self, split: Split) -> dict[str, PerRun]:
         """`loss` and the task's metrics of each run, in float64."""
-        count = self._examples_a_chunk(split.x)
+        count = self.forward.examples_a_chunk(split.x)
         targets = None if split.y is split.x else split.y.split(count)
         weights = None if split.weight is None else split.weight.split(count)
         total = torch.zeros(self.stack.runs, dtype=torch.float64, device=self.stack.theta.device)
         mass = 0.0
         for place, raw in enumerate(split.x.split(count)):
-            x = self._prepare(raw)
-            outputs = self._forward(x)
+            x = self.forward.prepare(raw)
+            outputs = self.forward(x)
             y = x if targets is None else self._target(targets[place])
             values = self.loss.values(outputs, y.expand(len(outputs), *y.shape[1:]))
             each = values.mean(dim=2) if values.ndim == 3 else values
@@ -60,23 +54,61 @@ class Evaluator:
             self.sums.add(outputs, y)
         return {"loss": total / mass, **self.sums.take()}
 
-    def _examples_a_chunk(self, x: Tensor) -> int:
-        return self.chunk if x.ndim == 2 else max(1, self.chunk // x.shape[1])
-
-    def _prepare(self, raw: Tensor) -> Float[Tensor, "1 batch features"]:
-        x = self.preparation.inputs(raw, dtype=self.stack.theta.dtype)
-        return x.reshape(1, -1, x.shape[-1])
-
     def _target(self, y: Tensor) -> Tensor:
         y = self.preparation.targets(y, dtype=self.stack.theta.dtype)
         is_class = y.dtype == torch.int64
         return y.reshape(1, -1) if is_class else y.reshape(1, -1, y.shape[-1])
 
-    def _forward(self, x: Float[Tensor, "1 batch features"]) -> Outputs:
+
+class Forward:
+    """The evaluation passes of a stack over chunks of raw inputs."""
+
+    def __init__(self, stack: Stack, preparation: Preparation) -> None:
+        self.stack, self.preparation = stack, preparation
+        widest = max(max(block.fan_in, block.fan_out) for block in stack.blocks)
+        row_bytes = widest * stack.theta.element_size() * stack.runs
+        self.rows = max(1, CHUNK_BYTES // row_bytes)
+        self.passes: dict[int, EvaluationPass] = {}
+
+    def examples_a_chunk(self, x: Tensor) -> int:
+        """How many examples go through at once; each pixel of an image counts."""
+        return self.rows if x.ndim == 2 else max(1, self.rows // x.shape[1])
+
+    def prepare(self, raw: Tensor) -> Float[Tensor, "1 batch features"]:
+        """Raw inputs as the network sees them."""
+        x = self.preparation.inputs(raw, dtype=self.stack.theta.dtype)
+        return x.reshape(1, -1, x.shape[-1])
+
+    def __call__(self, x: Float[Tensor, "1 batch features"]) -> Outputs:
+        """The outputs, in a buffer that the next call overwrites."""
         batch = x.shape[1]
         if batch not in self.passes:
             self.passes[batch] = EvaluationPass(self.stack, batch)
         return self.passes[batch].forward(x.expand(self.stack.runs, -1, -1))
+
+
+def outputs_of(stack: Stack, preparation: Preparation, x: Tensor) -> Iterator[Outputs]:
+    """The outputs for raw inputs x (examples, …), chunk by chunk, in a buffer used again."""
+    forward = Forward(stack, preparation)
+    for raw in x.split(forward.examples_a_chunk(x)):
+        yield forward(forward.prepare(raw))
+
+
+def decision_of(recipe: Recipe) -> float:
+    """The output above which a unit says yes: 0 where outputs are logits, else ½."""
+    training = recipe.training
+    return 0.0 if training.loss == "bce" and training.loss_on == "logits" else 0.5
+
+
+def score_split(
+    stack: Stack, recipe: Recipe, preparation: Preparation, split: Split
+) -> dict[str, PerRun]:
+    """Loss and metrics of every run of a stack on one split of raw examples."""
+    outputs = recipe.network.outputs
+    assert recipe.training.loss and recipe.training.loss_on and outputs
+    loss = LOSSES[recipe.training.loss, recipe.training.loss_on]()
+    encoded = encode_split(split, loss, outputs)
+    return Evaluator(stack, preparation, loss, decision_of(recipe)).score(encoded)
 
 
 class Hits:

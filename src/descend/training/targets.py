@@ -14,9 +14,6 @@ from descend.errors import RecipeError
 from descend.network.losses import Loss
 from descend.recipe import Recipe
 
-CLASSES = ("binary", "multiclass", "pixels")
-
-
 def encode(examples: Examples, recipe: Recipe, loss: Loss) -> Examples:
     """The examples with class numbers or numbers as the loss wants them, and class weights applied."""
     outputs = recipe.network.outputs
@@ -25,7 +22,7 @@ def encode(examples: Examples, recipe: Recipe, loss: Loss) -> Examples:
     weights = recipe.training.class_weights
     factors = None if weights is None else _class_weights(examples, weights)
     encoded = {
-        name: replace(split, y=_encode(split, loss, outputs), weight=_weight(split, factors))
+        name: replace(encode_split(split, loss, outputs), weight=_weight(split, factors))
         for name, split in examples.splits.items()
     }
     return replace(examples, **encoded)
@@ -42,11 +39,14 @@ def _check_outputs(examples: Examples, outputs: int, loss: Loss) -> None:
         )
 
 
-def _encode(split: Split, loss: Loss, outputs: int) -> Tensor:
+def encode_split(split: Split, loss: Loss, outputs: int) -> Split:
+    """The split with class numbers or numbers as the loss wants them."""
     y = split.y
     if loss.counts_classes:
-        return y if y.dtype == torch.int64 else y.flatten().long()
-    return one_hot(y, outputs).to(torch.float32) if y.dtype == torch.int64 else y
+        y = y if y.dtype == torch.int64 else y.flatten().long()
+    elif y.dtype == torch.int64:
+        y = one_hot(y, outputs).to(torch.float32)
+    return replace(split, y=y)
 
 
 def _class_weights(examples: Examples, weights: str | Sequence[float]) -> Tensor:

@@ -19,7 +19,7 @@ from descend.network.stack import Stack
 from descend.optimizers.build import build
 from descend.recipe import Recipe
 from descend.trace.trace import Trace
-from descend.training.evaluation import Evaluator
+from descend.training.evaluation import Evaluator, decision_of
 from descend.training.executor import Executor
 from descend.training.history import History
 from descend.training.pretraining import pretrain
@@ -251,9 +251,7 @@ class Training:
             self.status[run] = "finished"
 
     def _new_evaluator(self, stack: Stack | None = None) -> Evaluator:
-        needs_half = self.recipe.training.loss != "bce" or self.recipe.training.loss_on != "logits"
-        decides_at = 0.5 if needs_half else 0.0
-        return Evaluator(stack or self.stack, self.examples.preparation, self.loss, decides_at)
+        return Evaluator(stack or self.stack, self.examples.preparation, self.loss, decision_of(self.recipe))
 
     def _progress(self, losses: Float[Tensor, " before"], seconds: float) -> Progress:
         return Progress(

@@ -1,0 +1,276 @@
+"""The verbs in Python: train, resume, predict, evaluate, load_run, labs, lab."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from descend.data.arrays import from_arrays
+from descend.data.examples import Examples
+from descend.data.sources import load
+from descend.errors import DataError, RecipeError, RunError
+from descend.laboratory import Lab, LabResult, find_lab, labs
+from descend.network.architecture import architecture_of, parameters_of
+from descend.recipe import Recipe
+from descend.recipe.defaults import Facts, complete
+from descend.runs.folder import RunFolder
+from descend.runs.run import Run
+from descend.runs.session import CHECKPOINT_SECONDS, Session, Tell
+from descend.training.training import Training
+
+__all__ = ["Run", "evaluate", "lab", "labs", "load_run", "predict", "resume", "train"]
+
+Arrays = tuple[Any, Any]
+MANY_FLOPS = 5e8  # of one step: only then does a second thread pay
+VERSIONS = ("torch", "numpy", "polars", "safetensors", "pydantic")
+
+
+def train(
+    recipe: Recipe | Mapping[str, Any] | Path | str,
+    *,
+    edits: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    seeds: int | Sequence[int] | None = None,
+    epochs: int | None = None,
+    data: Examples | Arrays | None = None,
+    out: Path | str | None = "runs",
+    device: str = "auto",
+    threads: int | None = None,
+    data_dir: Path | str | None = None,
+    tell: Tell | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Run:
+    """Train a recipe, a lab or a source of examples, and return the finished run.
+
+    recipe: a Recipe, its tree, the path of its TOML file, the name of a lab, or the name of a source.
+    edits: changes by dotted name; seed and epochs are short for two of them.
+    seeds: train that many networks side by side, with seeds from `training.seed` on, or these seeds.
+    data: arrays (x, y) or Examples in place of the recipe's source.
+    out: the folder that the run's folder is made in; None keeps the run in memory.
+    device: "auto", "cpu" or "cuda"; threads: of the CPU, None chooses by the size of the network.
+    tell: called with a Progress between steps.
+
+    Ctrl-C stops in good order: the run returns with status "interrupted" and can be resumed.
+    Raises RecipeError, DataError or RunError before anything is written.
+    """
+    given, name = as_recipe(recipe)
+    short = {"training.seed": seed, "training.epochs": epochs}
+    wanted = {field: value for field, value in short.items() if value is not None}
+    given = given.edited({**wanted, **(edits or {})})
+    examples = _examples(given, data, data_dir)
+    completed = complete(given, facts_of(examples))
+    each = [completed.edited({"training.seed": one}) for one in _seeds(completed, seeds)]
+    chosen = device_named(device)
+    with cpu_threads(threads or threads_for(each, examples, chosen)) as used:
+        training = Training(each, examples, chosen)
+        folder = None
+        if out is not None:
+            facts = _facts(name, each, examples, chosen, used, data is not None)
+            folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
+        session = Session(training, folder, tell, checkpoint_seconds)
+        return Run.of(training, session, session.run())
+
+
+def resume(
+    run: Path | str,
+    *,
+    data: Examples | Arrays | None = None,
+    data_dir: Path | str | None = None,
+    tell: Tell | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Run:
+    """Continue an interrupted or killed run, bit for bit as if nothing had happened.
+
+    A finished run is returned as it is. data: the arrays again, for a run that was trained on arrays.
+    Raises RunError where the folder is none of a run, or its data have changed.
+    """
+    folder = RunFolder.open(run)
+    facts = folder.read_facts()
+    if facts["status"] in ("finished", "diverged"):
+        return Run.read(run)
+    recipe = Recipe.read(folder.recipe)
+    if facts["data"]["is_from_arrays"] and data is None:
+        raise RunError(
+            f"a run that was trained on arrays must be given them again: {str(run)!r}",
+            hint="descend.resume(run, data=(x, y))",
+        )
+    examples = _examples(recipe, data, data_dir)
+    if examples.fingerprint != facts["data"]["fingerprint"]:
+        raise RunError(
+            f"the data must be those that the run began with: {examples.name} has another fingerprint",
+            hint="restore the data, or train anew",
+        )
+    each = [recipe.edited({"training.seed": seed}) for seed in facts["seeds"]]
+    with cpu_threads(facts["threads"]):
+        training = Training(each, examples, device_named(facts["device"]))
+        session = Session(training, folder, tell, checkpoint_seconds)
+        state = folder.read_checkpoint()
+        if state is not None:
+            session.load(state)
+        return Run.of(training, session, session.run())
+
+
+def load_run(run: Path | str) -> Run:
+    """The finished run of a folder."""
+    return Run.read(run)
+
+
+def predict(run: Run | Path | str, x: Any) -> Any:
+    """What the first network of a run says about raw inputs x (examples, features)."""
+    return _as_run(run).predict(x)
+
+
+def evaluate(
+    run: Run | Path | str, x: Any, y: Any = None, *, data_dir: Path | str | None = None
+) -> dict[str, float]:
+    """Loss and metrics of a run on raw examples (x, y), or on a split of its own data by name."""
+    run = _as_run(run)
+    if not isinstance(x, str):
+        return run.evaluate(x, y)
+    return run.evaluate(load(run.recipe.data, data_dir).split(x))
+
+
+def lab(name: str, **options: Any) -> LabResult:
+    """Run a lab and compare what it gives with what was published; options as in `train`."""
+    return find_lab(name).run(train, **options)
+
+
+def as_recipe(given: Recipe | Mapping[str, Any] | Path | str) -> tuple[Recipe, str]:
+    """The recipe that is meant, and a name for its runs."""
+    from descend.data.names import SOURCES, is_path
+    from descend.laboratory import lab_names
+    from descend.recipe.names import nearest
+
+    if isinstance(given, Recipe):
+        return given, given.title or given.data.source
+    if isinstance(given, Mapping):
+        return as_recipe(Recipe.of(given))
+    text = str(given)
+    if text.endswith(".toml"):
+        return Recipe.read(given), Path(given).stem
+    if text in lab_names():
+        return find_lab(text).recipe, text
+    if text in SOURCES or (is_path(text) and Path(text).is_dir()):
+        return Recipe.of({"data": {"source": text}}), Path(text).name
+    known = [*lab_names(), *SOURCES]
+    close = nearest(text, known)
+    raise RecipeError(
+        f"RECIPE must be a .toml file, a lab or a source of examples: {text!r}",
+        hint=f"did you mean {close!r}?" if close else "`descend labs` lists the labs",
+    )
+
+
+def facts_of(examples: Examples) -> Facts:
+    """What the open choices of a recipe depend on."""
+    preparation = examples.preparation
+    return Facts(
+        task=examples.task,
+        outputs=examples.outputs,
+        examples=len(examples.train),
+        splits=tuple(examples.splits),
+        scale=preparation.scaling,
+        target_scale=preparation.target_scaling,
+    )
+
+
+def device_named(name: str) -> torch.device:
+    """The device "auto", "cpu" or "cuda"; RunError where it is not there."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise RunError(f"`--device` must be auto, cpu or cuda: {name!r}")
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
+        raise RunError("`--device cuda` needs a GPU that torch can use: none was found")
+    return torch.device("cuda" if name != "cpu" and has_cuda else "cpu")
+
+
+def threads_for(recipes: Sequence[Recipe], examples: Examples, device: torch.device) -> int:
+    """One thread for small networks, which a second only slows; else as many as there are cores."""
+    parameters = parameters_of(architecture_of(recipes[0], examples.features))
+    batch = recipes[0].training.batch_size
+    rows = len(examples.train) if batch == "all" else batch
+    flops = 6 * parameters * int(rows) * len(recipes)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return 1 if flops < MANY_FLOPS or device.type != "cpu" else min(cores or 1, 8)
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[int]:
+    """torch with `count` threads, and as it was afterwards."""
+    if count < 1:
+        raise RunError(f"`--threads` must be 1 or more: {count}")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield count
+    finally:
+        torch.set_num_threads(before)
+
+
+def _as_run(run: Run | Path | str) -> Run:
+    return run if isinstance(run, Run) else Run.read(run)
+
+
+def _examples(
+    recipe: Recipe, data: Examples | Arrays | None, data_dir: Path | str | None
+) -> Examples:
+    if isinstance(data, Examples):
+        return data
+    if data is None:
+        return load(recipe.data, data_dir)
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise DataError(
+            f"`data` must be a pair (x, y) of arrays: {type(data).__name__}",
+            hint="descend.train(recipe, data=(x, y)); an autoencoder takes (x, None)",
+        )
+    x, y = data
+    return from_arrays(x, y, recipe.data)
+
+
+def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
+    first = recipe.training.seed
+    if seeds is None:
+        return [first]
+    chosen = list(range(first, first + seeds)) if isinstance(seeds, int) else list(seeds)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise RecipeError(f"`seeds` must be 1 or more, each once: {seeds!r}")
+    return chosen
+
+
+def _facts(
+    name: str,
+    recipes: Sequence[Recipe],
+    examples: Examples,
+    device: torch.device,
+    threads: int,
+    is_from_arrays: bool,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "status": "running",
+        "seeds": [recipe.training.seed for recipe in recipes],
+        "device": device.type,
+        "threads": threads,
+        "data": {
+            "source": examples.name,
+            "is_from_arrays": is_from_arrays,
+            "fingerprint": examples.fingerprint,
+            "examples": {split: len(part) for split, part in examples.splits.items()},
+        },
+        "versions": {
+            "descend": version("descend"),
+            "python": platform.python_version(),
+            **{package: version(package) for package in VERSIONS},
+        },
+        "hardware": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if device.type == "cuda" else None,
+        },
+    }

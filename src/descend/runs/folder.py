@@ -1,0 +1,100 @@
+"""RunFolder: what is where in the folder of a run."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from descend.data.preparation import Preparation
+from descend.errors import RunError
+from descend.recipe import Recipe
+from descend.runs import files
+
+if TYPE_CHECKING:
+    import polars
+
+
+class RunFolder:
+    """`recipe.toml`, `run.json`, tables, weights, preparation and, until the end, a checkpoint."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(
+        cls, root: Path | str, name: str, recipe: Recipe, facts: Mapping[str, Any], preparation: Preparation
+    ) -> RunFolder:
+        """A new folder `<date>_<time>_<name>_<id>` below `root`, complete or not there at all."""
+        root = Path(root)
+        now = datetime.now().astimezone()
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
+        path = root / f"{now:%Y-%m-%d_%H%M%S}_{slug}_{secrets.token_hex(2)}"
+        hidden = root / f".{path.name}.tmp"
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            hidden.mkdir()
+        except OSError as error:
+            raise RunError(
+                f"`--out` must be a folder that can be written: {str(root)!r} ({error.strerror})",
+                hint="choose another place with --out, for example --out ~/runs",
+            ) from None
+        try:
+            folder = cls(hidden)
+            files.write_text(folder.recipe, recipe.to_toml())
+            files.write_text(folder.preparation, preparation.to_json() + "\n")
+            folder.write_facts({"created": now.isoformat(timespec="seconds"), **facts})
+            hidden.rename(path)
+        except BaseException:
+            shutil.rmtree(hidden, ignore_errors=True)
+            raise
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path | str) -> RunFolder:
+        """An existing folder of a run."""
+        folder = cls(Path(path))
+        if not folder.facts.is_file() or not folder.recipe.is_file():
+            raise RunError(
+                f"RUN must be the folder of a run, with recipe.toml and run.json: {str(path)!r}",
+                hint="`descend runs` lists the runs below ./runs",
+            )
+        return folder
+
+    recipe = property(lambda self: self.path / "recipe.toml")
+    facts = property(lambda self: self.path / "run.json")
+    preparation = property(lambda self: self.path / "preparation.json")
+    metrics = property(lambda self: self.path / "metrics.parquet")
+    trace = property(lambda self: self.path / "trace.parquet")
+    pretraining = property(lambda self: self.path / "pretraining.parquet")
+    weights = property(lambda self: self.path / "weights.safetensors")
+    checkpoint = property(lambda self: self.path / "checkpoint" / "state.safetensors")
+
+    def read_facts(self) -> dict[str, Any]:
+        """What `run.json` says."""
+        facts: dict[str, Any] = files.read_json(self.facts)
+        return facts
+
+    def write_facts(self, facts: Mapping[str, Any]) -> None:
+        """Replace `run.json`."""
+        files.write_json(self.facts, facts)
+
+    def write_checkpoint(self, state: Mapping[str, Tensor]) -> None:
+        """Replace the checkpoint."""
+        self.checkpoint.parent.mkdir(exist_ok=True)
+        files.write_tensors(self.checkpoint, state)
+
+    def read_checkpoint(self) -> dict[str, Tensor] | None:
+        """The checkpoint, or None where a run was killed before its first."""
+        return files.read_tensors(self.checkpoint) if self.checkpoint.is_file() else None
+
+    def drop_checkpoint(self) -> None:
+        """The run is over: nothing is left to continue."""
+        shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
