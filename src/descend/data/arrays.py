@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-from descend.data.assembly import Whole, assemble, check, check_finite
+from descend.data.assembly import Whole, assemble, check_finite, checked
 from descend.data.examples import Examples, Split
 from descend.data.names import TEST_SHARE, VALIDATION_SHARE
 from descend.data.preparation import Preparation
@@ -18,15 +18,18 @@ from descend.data.targets import Targets, as_targets, infer_task
 from descend.errors import DataError
 from descend.recipe.model import Data
 
+# An array of numpy, torch, pandas, polars or scipy.sparse, or nested lists.
+Values = object
+
 
 def from_arrays(
-    x: ArrayLike | Tensor,
-    y: ArrayLike | Tensor | None = None,
+    x: Values,
+    y: Values | None = None,
     data: Data | None = None,
     *,
     validation: tuple[Any, Any] | None = None,
     test: tuple[Any, Any] | None = None,
-    weight: ArrayLike | Tensor | None = None,
+    weight: Values | None = None,
     classes: Sequence[str] | None = None,
     image: tuple[int, int] | None = None,
     name: str = "arrays",
@@ -39,7 +42,7 @@ def from_arrays(
     `weight` (examples,) weighs the examples of x; `classes` are the names of the classes in order.
     The arrays are copied. Raises DataError where they cannot be what the task needs.
     """
-    wishes = Data(source=name) if data is None else data
+    wishes = Data.model_validate({"source": name}) if data is None else data
     refuse_toy_fields(wishes, name)
     given = None if y is None else _array(y, "y")
     task = _task(given, wishes)
@@ -75,9 +78,7 @@ def from_arrays(
     return assemble(whole, wishes)
 
 
-def split_from_arrays(
-    x: ArrayLike | Tensor, y: ArrayLike | Tensor | None, preparation: Preparation
-) -> Split:
+def split_from_arrays(x: Values, y: Values | None, preparation: Preparation) -> Split:
     """New examples in the form that a trained network's `preparation` knows, for its evaluation."""
     values, _ = _features(x, preparation.task)
     if values.shape[-1] != preparation.features:
@@ -90,12 +91,10 @@ def split_from_arrays(
         raise DataError(
             f"`y` must have {preparation.outputs} columns: {targets.outputs} were given"
         )
-    split = Split(values, targets.y)
-    check(split)
-    return split
+    return checked(values, targets.y)
 
 
-def inputs_from_arrays(x: ArrayLike | Tensor, preparation: Preparation) -> Tensor:
+def inputs_from_arrays(x: Values, preparation: Preparation) -> Tensor:
     """New raw inputs, many or a single example, in the form that a trained network knows."""
     values = _array(x, "x")
     if _is_one_example(values, preparation):
@@ -162,12 +161,10 @@ def _targets(
 def _own(pair: tuple[Any, Any], task: str, targets: Targets, part: str) -> Split:
     x, _ = _features(pair[0], task)
     y = None if pair[1] is None else _array(pair[1], part)
-    split = Split(x, _targets(x, y, task, targets.classes).y)
-    check(split)
-    return split
+    return checked(x, _targets(x, y, task, targets.classes).y)
 
 
-def _features(x: ArrayLike | Tensor, task: str) -> tuple[Tensor, tuple[int, int] | None]:
+def _features(x: Values, task: str) -> tuple[Tensor, tuple[int, int] | None]:
     """Inputs as (examples, features) or (examples, pixels, features), and their images' size."""
     array = _array(x, "x")
     if array.dtype.kind not in "buif":
@@ -176,7 +173,9 @@ def _features(x: ArrayLike | Tensor, task: str) -> tuple[Tensor, tuple[int, int]
             hint="texts and categories must be turned into numbers first",
         )
     is_small = array.dtype.kind == "b" or array.dtype == np.uint8
-    with np.errstate(over="ignore"):  # what becomes infinite is refused with its place, by `check`
+    with np.errstate(
+        over="ignore"
+    ):  # what becomes infinite is refused with its place, by `checked`
         array = array.astype(np.uint8 if is_small else np.float32)
     if array.ndim == 0:
         raise DataError("`x` must be a table, one row for each example: it is a single number")
@@ -195,13 +194,13 @@ def _features(x: ArrayLike | Tensor, task: str) -> tuple[Tensor, tuple[int, int]
     return torch.from_numpy(array.reshape(len(array), -1 if array.size else 0)), image
 
 
-def _array(values: ArrayLike | Tensor, name: str) -> NDArray[Any]:
+def _array(values: Values, name: str) -> NDArray[Any]:
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         values = values.float() if values.dtype == torch.bfloat16 else values
         return values.numpy()
-    if hasattr(values, "toarray"):  # scipy's sparse matrices
-        values = values.toarray()
+    if (dense := getattr(values, "toarray", None)) is not None:  # scipy's sparse matrices
+        values = dense()
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -40,8 +40,7 @@ class Whole:
 def assemble(whole: Whole, data: Data) -> Examples:
     """The examples of `whole`, split, limited and prepared as `data` asks."""
     targets = whole.targets
-    everything = Split(whole.x, targets.y, whole.weight)
-    check(everything)
+    everything = checked(whole.x, targets.y, whole.weight)
     train, validation, test = _split(whole, everything, data)
     if data.limit is not None:
         labels = None if targets.labels is None else targets.labels[train]
@@ -77,9 +76,8 @@ def assemble(whole: Whole, data: Data) -> Examples:
     )
 
 
-def check(split: Split) -> None:
-    """Raise DataError where a part is empty, is not of one length, or holds NaN or infinity."""
-    x, y, weight = split.x, split.y, split.weight
+def checked(x: Tensor, y: Tensor, weight: Tensor | None = None) -> Split:
+    """A part of the examples; raises DataError if empty, of unequal lengths, or not finite."""
     if len(x) == 0 or x.shape[-1] == 0:
         raise DataError(
             f"the data must hold at least one example with one feature: x is {tuple(x.shape)}"
@@ -99,6 +97,7 @@ def check(split: Split) -> None:
             check_finite(name, values)
     if weight is not None and bool((weight < 0).any()):
         raise DataError(f"`weight` must be 0 or more: the smallest is {float(weight.min()):g}")
+    return Split(x, y, weight)
 
 
 def check_finite(name: str, values: Tensor) -> None:

@@ -32,8 +32,8 @@ class Batches:
     """The batches of one split for `runs` runs at once, each run in its own order.
 
     Shuffled, every run draws its order from its own generator at the start of an epoch (`Order`).
-    Not shuffled, or as one full batch (`batch_size` None), nothing is drawn, the examples come in
-    their own order, and all runs see the same memory (stride 0 over the runs).
+    Not shuffled, or where one batch holds them all (`batch_size` None or large), nothing is drawn,
+    the examples come in their own order, and all runs see the same memory (stride 0 over the runs).
     Pixels count as examples: x is (runs, batch * pixels, features), y (runs, batch * pixels).
     A last batch may be smaller, unless `drop_last`. An autoencoder's y is the same tensor as x.
     """
@@ -63,7 +63,9 @@ class Batches:
         self.batch_size = examples if batch_size is None else min(batch_size, examples)
         self.runs = len(generators) if runs is None else runs
         self.dtype = dtype
-        is_shuffled = shuffle and batch_size is not None
+        # The order within one batch of all examples changes a sum's rounding and nothing else.
+        self.is_whole = self.batch_size == examples
+        is_shuffled = shuffle and not self.is_whole
         if is_shuffled and len(generators) != self.runs:
             raise ValueError(f"{self.runs} runs need as many generators: {len(generators)}")
         place = torch.device(device)
@@ -123,9 +125,8 @@ class Batches:
 
     def _hold(self, split: Split, preparation: Preparation) -> None:
         """Keep the split raw, or prepared where it fits into one buffer or is one batch anyway."""
-        is_one_batch = self._order is None and self.batch_size == self.examples
         is_small = split.x.numel() * self.dtype.itemsize <= self._bytes
-        self._preparation = None if is_one_batch or is_small else preparation
+        self._preparation = None if self.is_whole or is_small else preparation
         self._x = split.x
         if self._preparation is None:
             self._x = preparation.inputs(split.x, dtype=self.dtype)
@@ -140,7 +141,7 @@ class Batches:
         self._lanes = self.runs if self._order is not None else 1
         self._step = self._lanes * self.batch_size
         self._whole: Batch | None = None
-        if self._order is None and self.batch_size == self.examples:
+        if self.is_whole:
             self.block = 1
             self._buffers = (self._x, self._y, self._weight)
             self._whole = self._view(0, self.examples)

@@ -8,10 +8,11 @@ Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digit
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ def read(path: Path | str) -> NDArray[Any]:
             if not is_gzip:
                 return _parse(path, raw)
             with gzip.GzipFile(fileobj=raw) as stream:
-                return _parse(path, cast(BinaryIO, stream))
+                return _parse(path, stream)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} must be a whole gzip file: {error}", hint=_AGAIN) from None
     except OSError as error:
@@ -90,7 +91,7 @@ def read_pair(
     return x, y
 
 
-def _parse(path: Path, stream: BinaryIO) -> NDArray[Any]:
+def _parse(path: Path, stream: io.BufferedIOBase) -> NDArray[Any]:
     magic = stream.read(4)
     if len(magic) < 4:
         raise DataError(
@@ -118,7 +119,7 @@ def _parse(path: Path, stream: BinaryIO) -> NDArray[Any]:
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _shape(path: Path, stream: BinaryIO, dimensions: int) -> tuple[int, ...]:
+def _shape(path: Path, stream: io.BufferedIOBase, dimensions: int) -> tuple[int, ...]:
     if not 1 <= dimensions <= _MOST_DIMENSIONS:
         raise DataError(
             f"{path} must have 1 to {_MOST_DIMENSIONS} dimensions: its header says {dimensions}",
@@ -138,7 +139,7 @@ def _shape(path: Path, stream: BinaryIO, dimensions: int) -> tuple[int, ...]:
     return shape
 
 
-def _read_most(stream: BinaryIO, most: int) -> bytearray:
+def _read_most(stream: io.BufferedIOBase, most: int) -> bytearray:
     """Up to `most` bytes, chunk by chunk: a header that lies about its size costs no memory."""
     values = bytearray()
     while len(values) < most:

@@ -13,7 +13,8 @@ class Order:
     """One order of the examples for each generator, laid out batch by batch.
 
     An epoch's draw is one int64, then `torch.randperm(examples)`, on the CPU: what a `DataLoader`
-    with that generator draws. `index` holds the rows of batch 0 of every run, then of batch 1 of
+    drew when the tutorials were written (today's draws once more at an epoch's end).
+    `index` holds the rows of batch 0 of every run, then of batch 1 of
     every run, and so on, so that what several steps need lies in one piece.
     """
 
@@ -66,7 +67,7 @@ class Order:
     def load(self, states: Tensor) -> None:
         """Set every generator back to its row of `states`."""
         for generator, state in zip(self.generators, states, strict=True):
-            generator.set_state(state)
+            generator.set_state(state.clone())  # torch 2.13 crashes on a row of a larger tensor
         self.before = self._states()
 
     def _states(self) -> Tensor:
