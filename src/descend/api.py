@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from descend import __version__
 from descend.data.arrays import from_arrays
 from descend.data.examples import Examples
 from descend.data.sources import load
@@ -264,7 +265,7 @@ def _facts(
             "examples": {split: len(part) for split, part in examples.splits.items()},
         },
         "versions": {
-            "descend": version("descend"),
+            "descend": __version__,
             "python": platform.python_version(),
             **{package: version(package) for package in VERSIONS},
         },
