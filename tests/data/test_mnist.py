@@ -103,8 +103,8 @@ def test_without_a_network_the_error_comes_at_once_and_names_what_to_do(tmp_path
     with pytest.raises(DataError) as caught:
         mnist.load("fashion-mnist", tmp_path / "given")
     assert time.perf_counter() - begin < 1
-    assert str(tmp_path / "given") in caught.value.message
-    assert str(tmp_path / "cache" / "descend") in caught.value.message
+    assert f"--data-dir ({tmp_path / 'given'}), DESCEND_DATA (not set)" in caught.value.message
+    assert f"the cache ({tmp_path / 'cache' / 'descend'})" in caught.value.message
     assert "Connection refused" in caught.value.message
     assert caught.value.hint is not None
     assert all(name in caught.value.hint for name in mnist.FILES)

@@ -224,6 +224,26 @@ def test_a_split_that_does_not_exist_is_refused_with_those_that_do() -> None:
         load(data("xor")).split("test")
 
 
+@pytest.mark.parametrize("source", [name for name in SOURCES if not SOURCES[name].has_own_test])
+def test_a_recipe_with_every_choice_filled_in_gives_the_same_examples(source) -> None:
+    """What a run prints as its recipe reproduces its data, to the bit."""
+    one = load(data(source))
+    two = load(data(source, **one.chosen))
+    assert one.fingerprint == two.fingerprint
+    assert one.preparation.to_json() == two.preparation.to_json()
+    assert set(one.chosen) >= {"task", "scale", "target_scale", "validation", "test"}
+    assert two.chosen == {}
+    assert ("noise" in one.chosen) == (SOURCES[source].noise is not None)
+
+
+def test_an_own_test_set_is_no_choice(tmp_path, make_set) -> None:
+    """`data.test` stays open where the source brings its test set, and the recipe reproduces it."""
+    folder = str(make_set(tmp_path / "set"))
+    one = load(data(folder))
+    assert "test" not in one.chosen
+    assert load(data(folder, **one.chosen)).fingerprint == one.fingerprint
+
+
 def test_the_fingerprint_sees_every_value_and_the_split() -> None:
     """The same data split in another way, or with one target changed, is another set."""
     one, two = load(data("digits")), load(data("digits", seed=1))

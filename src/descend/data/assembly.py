@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +37,7 @@ class Whole:
     own_test: Split | None = None
     image: tuple[int, int] | None = None
     brightest: int | None = None
+    generated: Mapping[str, Any] = field(default_factory=dict)  # `examples` and `noise` of a toy
 
 
 def assemble(whole: Whole, data: Data) -> Examples:
@@ -73,6 +76,7 @@ def assemble(whole: Whole, data: Data) -> Examples:
         classes=targets.classes,
         image=whole.image,
         fingerprint=fingerprint(splits),
+        chosen=_chosen(whole, data),
     )
 
 
@@ -135,6 +139,20 @@ def _split(
         whole.targets.labels,
     )
     return parts.train, parts.validation, parts.test
+
+
+def _chosen(whole: Whole, data: Data) -> dict[str, Any]:
+    choices = {
+        "task": whole.task,
+        "scale": whole.scale,
+        "target_scale": whole.target_scale,
+        **whole.generated,
+    }
+    if whole.own_validation is None:
+        choices["validation"] = whole.validation
+    if whole.own_test is None:
+        choices["test"] = whole.test
+    return {name: value for name, value in choices.items() if getattr(data, name) is None}
 
 
 def _part(everything: Split, rows: NDArray[np.int64]) -> Split | None:

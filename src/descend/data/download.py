@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from descend.errors import DataError
 
@@ -47,12 +48,17 @@ def fetch(
         _log.info("downloading %s (%.1f MB)", address, file.size / 1e6)
         try:
             return _fetch(address, file, folder, timeout)
-        except urllib.error.HTTPError as error:
-            reasons.append(f"{address}: {error}")
-            error.close()
         except (OSError, http.client.HTTPException, _WrongContentError) as error:
-            reasons.append(f"{address}: {getattr(error, 'reason', None) or error}")
+            reasons.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
     raise DataError(f"{file.name} must come from one of its mirrors: {'; '.join(reasons)}")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        error.close()
+        return str(error)
+    inner = getattr(error, "reason", error)
+    return str(getattr(inner, "strerror", None) or inner)
 
 
 class _WrongContentError(Exception):

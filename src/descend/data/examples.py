@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
@@ -51,7 +52,9 @@ class Split:
 class Examples:
     """Training, validation and test part of one source, and what is known of all of them.
 
-    outputs: how many the network must have; fingerprint: SHA-256 over the raw values of all parts.
+    outputs: how many the network must have; fingerprint: SHA-256 over the raw values of all parts;
+    chosen: the fields of the recipe's `[data]` that were open, as they were chosen; a recipe with
+    these fields filled in gives the same examples.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Examples:
     classes: tuple[str, ...] | None
     image: tuple[int, int] | None
     fingerprint: str
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def features(self) -> int:
@@ -100,10 +104,10 @@ def fingerprint(splits: Mapping[str, Split]) -> str:
     """SHA-256 over names, types, shapes and raw values of all parts, in hexadecimal digits."""
     digest = hashlib.sha256()
     for name, split in splits.items():
-        for field in ("x", "y", "weight"):
-            values = getattr(split, field)
-            if values is None or (field == "y" and values is split.x):
+        for part in ("x", "y", "weight"):
+            values = getattr(split, part)
+            if values is None or (part == "y" and values is split.x):
                 continue
-            digest.update(f"{name}.{field} {values.dtype} {tuple(values.shape)}\n".encode())
+            digest.update(f"{name}.{part} {values.dtype} {tuple(values.shape)}\n".encode())
             digest.update(values.cpu().contiguous().numpy().data)
     return digest.hexdigest()

@@ -99,12 +99,13 @@ def _fetch(name: str, data_dir: Path | str | None) -> list[Path]:
             for part, file in zip(_PARTS, published.files, strict=True)
         ]
     except DataError as error:
-        looked = ", ".join(str(root) for root in _roots(data_dir))
+        environment = os.environ.get("DESCEND_DATA")
         raise DataError(
-            f"{name} must be on disk or be downloaded: it is neither in {looked} nor in a "
-            f"subfolder {name} of these, and {error.message}",
-            hint=f"put {', '.join(FILES)} (or the same unpacked, without .gz) into a folder "
-            "and give it with --data-dir or DESCEND_DATA",
+            f"{name} must be on disk or be downloaded: it is not in "
+            f"--data-dir ({data_dir or 'not given'}), DESCEND_DATA ({environment or 'not set'}) "
+            f"or the cache ({cache_folder()}), and {error.message}",
+            hint=f"put {', '.join(FILES)} (or the same unpacked, without .gz) into a folder, "
+            f"or its subfolder {name}, and name that folder with --data-dir or DESCEND_DATA",
         ) from None
 
 

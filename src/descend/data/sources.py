@@ -63,7 +63,14 @@ def _toy(source: Source, data: Data) -> Whole:
         test=source.test or 0,
         image=source.image,
         brightest=_DIGITS_BRIGHTEST if source.name == "digits" else None,
+        generated=_generated(source),
     )
+
+
+def _generated(source: Source) -> dict[str, Any]:
+    """The fields of `[data]` that only a generated set has, as the source chooses them."""
+    fields: dict[str, Any] = {"examples": source.examples} if source.sized else {}
+    return fields if source.noise is None else {**fields, "noise": source.noise}
 
 
 def _images(images: mnist.ImageSet, name: str, source: Source | None, data: Data) -> Whole:
