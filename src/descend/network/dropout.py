@@ -8,28 +8,30 @@ from torch import Tensor
 
 from descend.network.random_bits import RandomBits
 
-type Units = Float[Tensor, "runs batch units"]
+Units = Float[Tensor, "runs batch units"]
 
 
 class Dropout:
     """y = x m / (1 - p), each m 0 with probability p, else 1 (Srivastava et al. 2014).
 
-    rate: (runs, 1, 1), rounded to 1/65536. The masks of a run depend on its seed, the layer and the
-    step alone, so that a run does not see its neighbours and a resumed one draws the same masks.
+    rate: (runs, 1, 1); p is the multiple of 1/65536 next to it. The masks of a run depend on its
+    seed, the layer and the step alone, so that it does not see its neighbours and a resumed one
+    draws the same masks.
     """
 
     def __init__(
         self,
         rate: Float[Tensor, "runs 1 1"],
-        seeds: Int64[Tensor, "runs"],
+        seeds: Int64[Tensor, " runs"],
         layer: int,
         batch: int,
         units: int,
     ) -> None:
         runs = len(seeds)
-        self.kept = 1 / (1 - rate)
         # random bits are read as int16, uniform on [-32768, 32767]
-        self.threshold = (rate * 65536 - 32768).round().clamp(max=32767).to(torch.int16).view(runs, 1)
+        threshold = (rate * 65536 - 32768).round().clamp(max=32767)
+        self.threshold = threshold.to(torch.int16).view(runs, 1)
+        self.kept = 65536 / (32768 - threshold)  # 1 / (1 - p)
         self.bits = RandomBits(seeds, stream=layer, count=batch * units)
         self.mask = rate.new_empty(runs, batch, units)
         self.y = rate.new_empty(runs, batch, units)

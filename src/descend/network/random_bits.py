@@ -8,6 +8,8 @@ from torch import Tensor
 
 # SplitMix64 (Steele, Lea & Flood 2014); constants as signed 64-bit numbers
 GOLDEN = -7046029254386353131
+# odd; within 2³⁰ steps and places no two words of a run hash the same number (lattice reduction)
+STEP = -3335678366873096957
 ROUNDS = ((30, -4658895280553007687), (27, -7723592293110705685))
 LAST_SHIFT = 31
 
@@ -20,19 +22,23 @@ class RandomBits:
     times faster than torch's serial `bernoulli_`.
     """
 
-    def __init__(self, seeds: Int64[Tensor, "runs"], stream: int, count: int) -> None:
+    def __init__(self, seeds: Int64[Tensor, " runs"], stream: int, count: int) -> None:
         words = -(-count // 4)
         self.count = count
-        self.keys = mix(mix(seeds) + (stream + 1) * GOLDEN).unsqueeze(1)
+        self.keys = mix(mix(seeds) + signed((stream + 1) * GOLDEN)).unsqueeze(1)
         self.places = torch.arange(words, dtype=torch.int64, device=seeds.device) * GOLDEN
         self.words = self.keys.new_empty(len(seeds), words)
         self.scratch = torch.empty_like(self.words)
 
     def draw(self, step: int) -> Int16[Tensor, "runs count"]:
         """The numbers of `step`, uniform on all values of an int16."""
-        key = mix(self.keys + (step + 1))
-        torch.add(self.places, key, out=self.words)
+        torch.add(self.places, self.keys + signed(step * STEP), out=self.words)
         return mix_(self.words, self.scratch).view(torch.int16)[:, : self.count]
+
+
+def signed(number: int) -> int:
+    """The number modulo 2⁶⁴, as an int64 holds it."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def mix(z: Tensor) -> Tensor:
