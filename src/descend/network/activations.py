@@ -1,24 +1,29 @@
 """Activations: the nonlinearities between layers, each with its derivative by hand.
 
 An activation may overwrite what it is given: `forward` its z, `backward` its da and the activations
-that it kept. That saves a buffer and a pass over it for each layer.
+that it kept. That saves a buffer and a pass over it for each layer. Where torch has da · a' as one
+kernel, the formula in the docstring is computed by it: one pass instead of up to four.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn import functional
 
-type Units = Float[Tensor, "runs batch units"]
+Units = Float[Tensor, "runs batch units"]
+
+aten = torch.ops.aten
 
 SATURATED_SIGMOID = 1 / (1 + math.exp(5))  # |z| > 5: less than 0.7 % of the slope is left
 SATURATED_TANH = math.tanh(2.5)  # the same place, as tanh(z) = 2 sigmoid(2z) - 1
 
 
+@runtime_checkable
 class Activation(Protocol):
     """a = f(z), elementwise unless said otherwise."""
 
@@ -45,8 +50,8 @@ class Sigmoid:
         return self.a
 
     def backward(self, da: Units) -> Units:
-        da.mul_(self.a)
-        return da.addcmul_(da, self.a, value=-1)
+        aten.sigmoid_backward.grad_input(da, self.a, grad_input=da)
+        return da
 
     def saturated(self, a: Units) -> Bool[Tensor, "runs batch units"]:
         return (a - 0.5).abs_() > 0.5 - SATURATED_SIGMOID
@@ -60,8 +65,8 @@ class Tanh:
         return self.a
 
     def backward(self, da: Units) -> Units:
-        slope = self.a.square_().neg_().add_(1)
-        return da.mul_(slope)
+        aten.tanh_backward.grad_input(da, self.a, grad_input=da)
+        return da
 
     def saturated(self, a: Units) -> Bool[Tensor, "runs batch units"]:
         return a.abs() > SATURATED_TANH
@@ -84,24 +89,24 @@ class LeakyReLU:
     slope = 0.01
 
     def forward(self, z: Units) -> Units:
-        self.a = torch.nn.functional.leaky_relu_(z, self.slope)
+        self.a = functional.leaky_relu_(z, self.slope)
         return self.a
 
     def backward(self, da: Units) -> Units:
-        zero = self.a.new_zeros(())
-        is_positive = torch.heaviside(self.a, zero, out=self.a)
-        return da.mul_(is_positive.mul_(1 - self.slope).add_(self.slope))
+        aten.leaky_relu_backward.grad_input(da, self.a, self.slope, True, grad_input=da)
+        return da
 
 
 class ELU:
     """a = z where z > 0, else e^z - 1; a' = 1 or a + 1 (Clevert et al. 2016)."""
 
     def forward(self, z: Units) -> Units:
-        self.a = torch.nn.functional.elu_(z)
+        self.a = functional.elu_(z)
         return self.a
 
     def backward(self, da: Units) -> Units:
-        return da.mul_(self.a.clamp_max_(0).add_(1))
+        aten.elu_backward.grad_input(da, 1, 1, 1, True, self.a, grad_input=da)
+        return da
 
 
 class SELU:
@@ -115,9 +120,8 @@ class SELU:
         return self.a
 
     def backward(self, da: Units) -> Units:
-        is_positive = self.a > 0
-        slope = self.a.add_(self.scale * self.alpha).masked_fill_(is_positive, self.scale)
-        return da.mul_(slope)
+        aten.elu_backward.grad_input(da, self.alpha, self.scale, 1, True, self.a, grad_input=da)
+        return da
 
 
 class GELU:
@@ -147,14 +151,15 @@ class SiLU:
 
 
 class Softplus:
-    """a = ln(1 + e^z), a' = σ(z) = 1 - e^-a."""
+    """a = ln(1 + e^z), a' = σ(z); from z = 20 on a = z and a' = 1, as in torch."""
 
     def forward(self, z: Units) -> Units:
-        self.a = torch.nn.functional.softplus(z)
-        return self.a
+        self.z = z
+        return functional.softplus(z)
 
     def backward(self, da: Units) -> Units:
-        return da.mul_(self.a.neg_().expm1_().neg_())
+        aten.softplus_backward.grad_input(da, self.z, 1, 20, grad_input=da)
+        return da
 
 
 class Exp:
