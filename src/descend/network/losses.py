@@ -6,20 +6,21 @@ outputs; `Objective` makes one number for each run of them.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-type Outputs = Float[Tensor, "runs batch outputs"]
-type Targets = Tensor  # (runs, batch, outputs), or class indices (runs, batch)
+Outputs = Float[Tensor, "runs batch outputs"]
+Targets = Tensor  # (runs, batch, outputs), or class indices (runs, batch)
 
 TINY = 1e-12  # torch's bound on p (1 - p) in the slope of the cross-entropy of probabilities
 LOG_ZERO = -100.0  # torch's bound on ln p in its value
 
 
+@runtime_checkable
 class Loss(Protocol):
     """One value for each target, and its slope."""
 
@@ -69,7 +70,7 @@ class Huber:
 
 
 class PoissonFromLogRate:
-    """e^o - y o: minus the log-likelihood of counts y, without its constant; o is the log of the rate."""
+    """e^o - y o: minus the log-likelihood of counts y but for a constant; o is ln of the rate."""
 
     counts_classes = False
 
@@ -94,12 +95,17 @@ class PoissonFromRate:
 
 
 class BCEFromLogits:
-    """max(o, 0) - o y + ln(1 + e^-|o|); the slope is σ(o) - y."""
+    """ln(1 + e^o) - o y = ln(e^-oy + e^(o - oy)); the slope is σ(o) - y.
+
+    The second form loses no digits where the output is right and far from 0.
+    """
 
     counts_classes = False
 
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
-        return functional.softplus(outputs).addcmul_(outputs, y, value=-1)
+        part = torch.mul(outputs, y)
+        rest = torch.sub(outputs, part)
+        return torch.logaddexp(part.neg_(), rest, out=rest)
 
     def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
         return torch.sigmoid(outputs).sub_(y)
@@ -111,20 +117,24 @@ class BCEFromProbabilities:
     counts_classes = False
 
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
-        try:
-            return functional.binary_cross_entropy(outputs, y, reduction="none")
-        except RuntimeError:  # one run's output outside [0, 1] must not end its neighbours
-            return self._of_impossible(outputs, y)
+        if outputs.is_cpu:
+            try:
+                return functional.binary_cross_entropy(outputs, y, reduction="none")
+            except RuntimeError:  # one run's output outside [0, 1] must not end its neighbours
+                pass
+        return self._values_or_nan(outputs, y)
 
     def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
         variance = torch.addcmul(outputs, outputs, outputs, value=-1).clamp_min_(TINY)
         return torch.sub(outputs, y).div_(variance)
 
-    def _of_impossible(self, outputs: Outputs, y: Targets) -> Tensor:
-        """NaN wherever an output is no probability: torch would raise for the whole batch."""
-        log_p = outputs.log().clamp_min_(LOG_ZERO)
-        log_q = torch.log1p(-outputs).clamp_min_(LOG_ZERO)
-        return torch.lerp(log_q, log_p, y).neg_()
+    def _values_or_nan(self, outputs: Outputs, y: Targets) -> Tensor:
+        """NaN where an output is no probability, which torch refuses, on a GPU for good."""
+        is_probability = (outputs >= 0) & (outputs <= 1)
+        values = functional.binary_cross_entropy(
+            outputs.where(is_probability, 0.5), y, reduction="none"
+        )
+        return values.masked_fill_(~is_probability, torch.nan)
 
 
 class CrossEntropyFromLogits:
@@ -138,11 +148,11 @@ class CrossEntropyFromLogits:
 
     def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
         """Follows `values` of the same outputs."""
-        return _add_at(self.log_p.exp_(), y, -1.0)
+        return self.log_p.exp_().scatter_(-1, y.unsqueeze(-1), -1.0, reduce="add")
 
 
 class CrossEntropyFromProbabilities:
-    """-ln p_y, at most 100; the slope is -1 / p_y at the class and 0 elsewhere."""
+    """-ln p_y, at most 100; the slope is -1 / p_y at the class (finite at 0), and 0 elsewhere."""
 
     counts_classes = True
 
@@ -152,7 +162,8 @@ class CrossEntropyFromProbabilities:
 
     def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
         index = y.unsqueeze(-1)
-        slope = outputs.gather(-1, index).clamp_min_(TINY).reciprocal_().neg_()
+        least = torch.finfo(outputs.dtype).tiny
+        slope = outputs.gather(-1, index).clamp_min_(least).reciprocal_().neg_()
         return torch.zeros_like(outputs).scatter_(-1, index, slope)
 
 
@@ -165,12 +176,7 @@ class NLL:
         return outputs.gather(-1, y.unsqueeze(-1)).squeeze(-1).neg_()
 
     def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return _add_at(torch.zeros_like(outputs), y, -1.0)
-
-
-def _add_at(outputs: Outputs, y: Targets, amount: float) -> Outputs:
-    index = y.unsqueeze(-1)
-    return outputs.scatter_add_(-1, index, outputs.new_full((), amount).expand(index.shape))
+        return torch.zeros_like(outputs).scatter_(-1, y.unsqueeze(-1), -1.0)
 
 
 LOSSES: dict[tuple[str, str], type[Loss]] = {
