@@ -1,10 +1,15 @@
-"""Architecture: the layers of a network with nothing left open, and their places in a row of theta."""
+"""Architecture: the layers of a network with nothing left open, and the number of parameters."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from descend.recipe import Init, Layer, Recipe
+from descend.network.init_names import Init
+from descend.recipe import Network, Recipe
+
+SHARED = ("activation", "init", "bias_init", "batch_norm", "dropout", "l1", "l2")
 
 
 @dataclass(frozen=True)
@@ -32,42 +37,26 @@ class Block:
         return self.fan_in * self.fan_out + self.fan_out + norm
 
 
-type Architecture = tuple[Block, ...]
+Architecture = tuple[Block, ...]
 
 
 def architecture_of(recipe: Recipe, features: int) -> Architecture:
-    """The blocks of a completed recipe for examples of `features` numbers, the output layer last."""
+    """The blocks of a completed recipe for examples of `features` numbers, the output last."""
     network = recipe.network
+    shared = {name: getattr(network, name) for name in SHARED}
+    output = {
+        "activation": network.output,
+        "init": network.output_init,
+        "bias_init": network.output_bias_init,
+        "batch_norm": False,
+        "dropout": 0.0,
+    }
     blocks = []
-    fan_in = features
-    for layer in hidden_layers(recipe):
-        blocks.append(_block(fan_in, layer))
-        fan_in = layer.units
-    output = Layer.model_construct(
-        units=network.outputs,
-        activation=network.output,
-        init=network.output_init,
-        bias_init=network.output_bias_init,
-        batch_norm=False,
-        dropout=0.0,
-        l1=network.l1,
-        l2=network.l2,
-    )
-    return (*blocks, _block(fan_in, output))
-
-
-def hidden_layers(recipe: Recipe) -> tuple[Layer, ...]:
-    """The hidden layers, each with what it leaves open taken from the network."""
-    network = recipe.network
-    layers = network.layers or tuple(Layer(units=units) for units in network.hidden or ())
-    names = [name for name in Layer.model_fields if name != "units"]
-    shared = {name: getattr(network, name) for name in names}
-    return tuple(
-        layer.model_copy(
-            update={name: shared[name] for name in names if getattr(layer, name) is None}
-        )
-        for layer in layers
-    )
+    for units, own in [*_hidden_layers(network), (network.outputs, output)]:
+        assert units is not None  # the recipe is complete
+        blocks.append(_block(features, units, shared | own))
+        features = units
+    return tuple(blocks)
 
 
 def parameters_of(architecture: Architecture) -> int:
@@ -80,16 +69,26 @@ def statistics_of(architecture: Architecture) -> int:
     return sum(2 * block.fan_out for block in architecture if block.batch_norm)
 
 
-def _block(fan_in: int, layer: Layer) -> Block:
-    assert layer.activation is not None and layer.init is not None and layer.bias_init is not None
+def _hidden_layers(network: Network) -> list[tuple[int, dict[str, Any]]]:
+    """The width of each hidden layer, and what it does not share with the others."""
+    if not network.layers:
+        return [(units, {}) for units in network.hidden or ()]
+    return [
+        (layer.units, {n: own for n in SHARED if (own := getattr(layer, n)) is not None})
+        for layer in network.layers
+    ]
+
+
+def _block(fan_in: int, fan_out: int, given: Mapping[str, Any]) -> Block:
+    init, bias_init = given["init"], given["bias_init"]
     return Block(
         fan_in=fan_in,
-        fan_out=layer.units,
-        activation=layer.activation,
-        batch_norm=layer.batch_norm or False,
-        dropout=layer.dropout or 0.0,
-        init=layer.init,
-        bias_init=layer.bias_init,
-        l1=layer.l1 or 0.0,
-        l2=layer.l2 or 0.0,
+        fan_out=fan_out,
+        activation=given["activation"],
+        batch_norm=given["batch_norm"] or False,
+        dropout=given["dropout"] or 0.0,
+        init=Init(init.name, init.parameters),
+        bias_init=Init(bias_init.name, bias_init.parameters),
+        l1=given["l1"] or 0.0,
+        l2=given["l2"] or 0.0,
     )
