@@ -30,7 +30,7 @@ class Linear:
     def backward(
         self, dz: Float[Tensor, "runs batch fan_out"]
     ) -> Float[Tensor, "runs batch fan_in"] | None:
-        """dL/dw = xᵀ dz, dL/db = Σ dz over the batch, dL/dx = dz wᵀ (nobody asks the first layer's)."""
+        """dL/dw = xᵀ dz, dL/db = Σ dz over the batch, dL/dx = dz wᵀ; the first layer omits it."""
         torch.bmm(self.x.mT, dz, out=self.dw)
         torch.sum(dz, dim=1, keepdim=True, out=self.db)
         return None if self.dx is None else torch.bmm(dz, self.w_transposed, out=self.dx)

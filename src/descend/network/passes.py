@@ -1,18 +1,17 @@
 """Passes: a batch through a stack, forward and back in training, forward alone in evaluation.
 
-Which of the two it is belongs to the pass: an evaluation pass has no dropout and no batch statistics
-to forget about. A pass owns the buffers for one size of batch.
+Which of the two it is belongs to the pass: an evaluation pass has no dropout and no batch
+statistics to forget about. A pass owns the buffers for one size of batch.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from descend.network.activations import ACTIVATIONS, Activation
+from descend.network.activations import ACTIVATIONS, Activation, Identity
 from descend.network.batch_norm import BatchNorm, FrozenBatchNorm
 from descend.network.dropout import Dropout
 from descend.network.linear import Linear
@@ -20,11 +19,17 @@ from descend.network.losses import Objective
 from descend.network.stack import Stack
 
 
+@runtime_checkable
 class Forward(Protocol):
+    """What an evaluation needs of a layer."""
+
     def forward(self, x: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
 class Layer(Forward, Protocol):
+    """What a training needs of a layer."""
+
     def backward(self, slope: Tensor) -> Tensor | None: ...
 
 
@@ -68,8 +73,8 @@ class TrainingPass:
 
     def forward(
         self, x: Float[Tensor, "runs batch features"], y: Tensor, weight: Tensor | None, step: int
-    ) -> Float[Tensor, "runs"]:
-        """The loss of each run on this batch, before any update; `step` numbers the dropout masks."""
+    ) -> Float[Tensor, " runs"]:
+        """The loss of each run on this batch; the dropout masks are those of `step`."""
         for dropout in self.dropouts:
             dropout.begin(step)
         for place, layer in enumerate(self.layers):
@@ -81,6 +86,16 @@ class TrainingPass:
         """Each block's activation and what it gave; valid between `forward` and `backward`."""
         given = (self.trail[place] for place in self.places)
         return list(zip(self.activations, given, strict=True))
+
+    def penalty(self) -> Float[Tensor, " runs"] | float:
+        """l1 Σ|w| + l2 Σw² of each run; no part of the loss that is reported."""
+        total: Tensor | float = 0.0
+        for w, _, l1, twice_l2 in self.penalties:
+            if l1 is not None:
+                total = total + (w.abs() * l1).sum(dim=(1, 2))
+            if twice_l2 is not None:
+                total = total + (w.square() * twice_l2).sum(dim=(1, 2)) / 2
+        return total
 
     def backward(self) -> None:
         """Fill the stack's gradient: of the loss, and of the penalties l1 Σ|w| and l2 Σw²."""
@@ -119,15 +134,12 @@ class EvaluationPass:
             if views.scale is not None and views.shift is not None and running is not None:
                 norm = FrozenBatchNorm(views.scale, views.shift, *running)
                 layers.insert(-1 if block.batch_norm == "before" else len(layers), norm)
-        self.layers = [layer for layer in layers if not is_identity(layer)]
+        self.layers = [layer for layer in layers if not isinstance(layer, Identity)]
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch outputs"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch outputs"]:
         """The outputs, in a buffer that the next call overwrites."""
         for layer in self.layers:
             x = layer.forward(x)
         return x
-
-
-def is_identity(layer: Forward) -> bool:
-    """Whether the layer does nothing, so that a pass can leave it out."""
-    return isinstance(layer, ACTIVATIONS["identity"])

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 
 from descend.errors import NetworkError
-from descend.network.architecture import Architecture, Block, parameters_of, statistics_of
+from descend.network.architecture import Architecture, parameters_of, statistics_of
 from descend.network.initialisers import LayerShape, draw
 
 
@@ -76,7 +76,7 @@ class Stack:
         numbers = [getattr(blocks[layer], name) for blocks in self.architectures]
         return self.theta.new_tensor(numbers).view(-1, 1, 1)
 
-    def keep(self, rows: Int64[Tensor, "kept"]) -> None:
+    def keep(self, rows: Int64[Tensor, " kept"]) -> None:
         """Only these runs stay; passes made before are no longer of this stack."""
         self.architectures = tuple(self.architectures[int(row)] for row in rows)
         rows = rows.to(self.theta.device)
@@ -95,7 +95,8 @@ class Stack:
             if not block.batch_norm:
                 self.running.append(None)
                 continue
-            mean, var = self.statistics[:, first : first + 2 * block.fan_out].split(block.fan_out, 1)
+            mean = self.statistics[:, first : first + block.fan_out]
+            var = self.statistics[:, first + block.fan_out : first + 2 * block.fan_out]
             self.running.append((mean.unsqueeze(1), var.unsqueeze(1)))
             first += 2 * block.fan_out
 
@@ -107,8 +108,9 @@ def views_of(theta: Float[Tensor, "runs parameters"], blocks: Architecture) -> l
     for block in blocks:
         weights = block.fan_in * block.fan_out
         sizes = [weights, block.fan_out] + [block.fan_out] * (2 if block.batch_norm else 0)
-        w, *rest = theta[:, first : first + block.parameters].split(sizes, dim=1)
-        b, scale, shift = (*(part.unsqueeze(1) for part in rest), None, None)[:3]
-        views.append(BlockViews(w.unflatten(1, (block.fan_in, block.fan_out)), b, scale, shift))
+        w, *rest = torch.split(theta[:, first : first + block.parameters], sizes, dim=1)
+        b, *norm = (part.unsqueeze(1) for part in rest)
+        scale, shift = norm or (None, None)
+        views.append(BlockViews(w.view(len(w), block.fan_in, block.fan_out), b, scale, shift))
         first += block.parameters
     return views
