@@ -1,8 +1,11 @@
 """What to run, as an immutable and validated value: `Recipe(data, network, training)`."""
 
 from descend.recipe.complaints import Problem
-from descend.recipe.model import Data, EarlyStopping, Init, Layer, Network, Schedule, Training
+from descend.recipe.edits import parse_edit, parse_value
+from descend.recipe.init import Init
+from descend.recipe.model import Data, Layer, Network
 from descend.recipe.recipe import Recipe, json_schema
+from descend.recipe.training import EarlyStopping, Schedule, Training
 
 __all__ = [
     "Data",
@@ -15,4 +18,6 @@ __all__ = [
     "Schedule",
     "Training",
     "json_schema",
+    "parse_edit",
+    "parse_value",
 ]

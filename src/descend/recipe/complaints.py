@@ -1,21 +1,28 @@
-"""What is wrong with a recipe, as sentences: the field, the value, what was expected, the nearest name."""
+"""What is wrong with a recipe, as sentences: field, expectation, value and the nearest name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from descend.errors import RecipeError
-from descend.recipe.names import nearest
+
+UNKNOWN = "a field that exists"  # what is expected in place of a field that does not
+LONGEST = 60  # characters of a value that is quoted
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One field that cannot be as it was given."""
+    """One field that cannot be as it was given; `given` is ABSENT where nothing was."""
 
     field: str
     given: Any
@@ -23,90 +30,48 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
+        value = "" if self.given is ABSENT else f": {spelled(self.given)}"
         guess = f" (did you mean {self.nearest!r}?)" if self.nearest else ""
-        return f"`{self.field}` must be {self.expected}: {self.given!r}{guess}"
+        return f"`{self.field}` must be {self.expected}{value}{guess}"
+
+    def below(self, table: str) -> Problem:
+        """This problem of a field of `table`, or of `table` itself where the field is empty."""
+        return replace(self, field=".".join(name for name in (table, self.field) if name))
 
 
-def wrong_name(given: object, names: Sequence[str]) -> PydanticCustomError:
-    """The error of a value that is none of `names`."""
-    listed = ", ".join(names)
-    context = {"expected": f"one of {listed}", "nearest": nearest(given, names)}
-    return PydanticCustomError("wrong_name", "must be one of {expected}", context)
+class ImpossibleRecipe(RecipeError):
+    """A RecipeError that holds its problems, for programs; its message says them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        if len(problems) == 1:
+            message = str(problems[0])
+        else:
+            listed = "\n".join(f"  {problem}" for problem in problems)
+            message = f"the recipe has {len(problems)} problems:\n{listed}"
+        super().__init__(message, hint="`descend schema` prints every field and its choices")
 
 
-def impossible(problems: Iterable[Problem]) -> PydanticCustomError:
-    """The error of fields that are each possible but not together."""
-    return PydanticCustomError("impossible", "impossible together", {"problems": tuple(problems)})
+def spelled(value: Any) -> str:
+    """`value` as a recipe would have it, cut where it is long."""
+    try:
+        text = _spelled(value)
+    except (ValueError, RecursionError):  # digits or brackets by the thousand
+        return "a value too long to print"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def report(error: ValidationError, fields: Sequence[str]) -> RecipeError:
-    """Every problem of a failed validation, in one error; `fields` are the dotted names that exist."""
-    problems: list[Problem] = []
-    for detail in error.errors(include_url=False):
-        problems += _problems_of(detail, fields)
-    return complain(problems)
+def _spelled(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key} = {_spelled(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_spelled(item) for item in value)}]"
+    return repr(value)
 
 
-def complain(problems: Sequence[Problem]) -> RecipeError:
-    """A RecipeError that names every problem, one a line."""
-    if len(problems) == 1:
-        message = str(problems[0])
-    else:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        message = f"the recipe has {len(problems)} problems:\n{listed}"
-    error = RecipeError(message, hint="`descend schema` prints every field, its type and its choices")
-    error.problems = tuple(problems)
-    return error
-
-
-def _problems_of(detail: ErrorDetails, fields: Sequence[str]) -> list[Problem]:
-    field = ".".join(str(part) for part in detail["loc"])
-    context = detail.get("ctx", {})
-    given = detail.get("input")
-    match detail["type"]:
-        case "impossible":
-            prefix = f"{field}." if field else ""
-            return [
-                Problem(prefix + problem.field, problem.given, problem.expected, problem.nearest)
-                for problem in context["problems"]
-            ]
-        case "wrong_name":
-            return [Problem(field, given, context["expected"], context["nearest"])]
-        case "extra_forbidden":
-            return [Problem(field, given, "a field that exists", nearest_field(field, fields))]
-        case "missing":
-            return [Problem(field, None, "given")]
-        case kind:
-            return [Problem(field, given, _EXPECTED.get(kind, detail["msg"]).format(**context))]
-
-
-def nearest_field(field: str, fields: Sequence[str]) -> str | None:
-    """The dotted name that `field` was most likely meant to be: first in its own table, then anywhere."""
-    table, _, last = field.rpartition(".")
-    siblings = {name.rpartition(".")[2]: name for name in fields if name.rpartition(".")[0] == table}
-    if (close := nearest(last, siblings)) is not None:
-        return siblings[close]
-    by_last = {name.rpartition(".")[2]: name for name in fields}
-    close = nearest(last, by_last)
-    return by_last[close] if close else None
-
-
-_EXPECTED = {
-    "greater_than": "greater than {gt}",
-    "greater_than_equal": "{ge} or more",
-    "less_than": "less than {lt}",
-    "less_than_equal": "{le} or less",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "a text",
-    "tuple_type": "a list",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "dict_type": "a table",
-}
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, end = names
+    return f"{', '.join(most)} {last} {end}" if most else end

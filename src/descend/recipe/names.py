@@ -5,7 +5,7 @@ Nothing here imports torch, so that a recipe is validated and `--help` answered 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 TASKS = ("regression", "binary", "multiclass", "multilabel", "pixels", "autoencoder")
@@ -26,7 +26,7 @@ HIDDEN_ACTIVATIONS = (
 OUTPUT_ACTIVATIONS = (*HIDDEN_ACTIVATIONS, "softmax", "log_softmax")
 
 LOSSES = ("mse", "l1", "huber", "poisson", "bce", "cross_entropy", "nll")
-LOSSES_FOR = {
+LOSSES_FOR: Mapping[str, tuple[str, ...]] = {
     "regression": ("mse", "l1", "huber", "poisson"),
     "binary": ("bce", "mse", "l1", "huber", "cross_entropy", "nll"),
     "multiclass": ("cross_entropy", "nll", "mse", "l1", "huber", "bce"),
@@ -34,11 +34,64 @@ LOSSES_FOR = {
     "pixels": ("cross_entropy", "nll"),
     "autoencoder": ("mse", "bce", "l1", "huber", "poisson"),
 }
+CLASS_COUNTING = ("cross_entropy", "nll")  # losses whose targets are class numbers
+ON_PROBABILITIES = ("bce", "cross_entropy", "poisson")  # losses that come on probabilities too
+WEIGHED_TASKS = ("binary", "multiclass")  # where one example has one class
 
 SPLITS = ("train", "validation", "test")
+_OF_CLASSES = ("loss", "accuracy")
+_OF_NUMBERS = ("loss", "rmse", "mae", "r2")
+METRICS_FOR: Mapping[str, tuple[str, ...]] = {
+    "regression": _OF_NUMBERS,
+    "binary": _OF_CLASSES,
+    "multiclass": _OF_CLASSES,
+    "multilabel": _OF_CLASSES,
+    "pixels": _OF_CLASSES,
+    "autoencoder": _OF_NUMBERS,
+}
+METRICS = tuple(
+    f"{split}/{metric}"
+    for split in ("validation", "test", "train")
+    for metric in ("loss", "accuracy", "rmse", "mae", "r2")
+)
+
+# What other libraries and papers call it; spelling alone would not lead there.
+ALSO_CALLED = {
+    "batch": "batch_size",
+    "bias_initializer": "bias_init",
+    "binary_cross_entropy": "bce",
+    "cost": "loss",
+    "criterion": "loss",
+    "gradient_descent": "sgd",
+    "glorot_normal": "xavier_normal",
+    "glorot_uniform": "xavier_uniform",
+    "hidden_layer_sizes": "hidden",
+    "initializer": "init",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "kernel_initializer": "init",
+    "learning_rate": "lr",
+    "linear": "identity",
+    "mean_absolute_error": "l1",
+    "mean_squared_error": "mse",
+    "none": "identity",
+    "random_state": "seed",
+    "reduce_on_plateau": "plateau",
+    "swish": "silu",
+    "weight_init": "init",
+}
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
     """The name that `name` was most likely meant to be, or None."""
-    matches = get_close_matches(str(name).lower().replace("-", "_"), list(names), n=1, cutoff=0.5)
+    if not isinstance(name, str):
+        return None
+    known = list(names)
+    spelled = name.strip().lower().replace("-", "_").replace(" ", "_")
+    if ALSO_CALLED.get(spelled) in known:
+        return ALSO_CALLED[spelled]
+    for whole in known:  # `accuracy` and `valid/accuracy` mean the first `…/accuracy`
+        if "/" in whole and spelled.rpartition("/")[2] == whole.rpartition("/")[2]:
+            return whole
+    matches = get_close_matches(spelled, known, n=1)
     return matches[0] if matches else None

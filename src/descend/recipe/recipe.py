@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from descend.errors import RecipeError
-from descend.recipe.complaints import impossible, report
-from descend.recipe.edits import edit, thawed
-from descend.recipe.fields import Named, Part, frozen
-from descend.recipe.model import Data, Layer, Network, Training, loss_problems
+from descend.optimizers.settings import OPTIMIZER_SETTINGS
+from descend.recipe.checks import SETTINGS, recipe_problems
+from descend.recipe.complaints import ABSENT, UNKNOWN, ImpossibleRecipe, Problem, spelled
+from descend.recipe.edits import edit
+from descend.recipe.fields import Part, Text, impossible, plain
+from descend.recipe.known import exists, nearest_field
+from descend.recipe.model import Data, Network
+from descend.recipe.training import Training
+from descend.recipe.validation import validate
 
 
 class Recipe(Part):
@@ -26,25 +31,24 @@ class Recipe(Part):
     0.5
     """
 
-    title: str = ""
-    data: Data
-    network: Network = Field(default_factory=Network)
-    training: Training = Field(default_factory=Training)
+    title: Text = Field(default="", description="one line about the experiment")
+    data: Data = Field(description="what is learnt from")
+    network: Network = Field(default_factory=Network, description="what learns")
+    training: Training = Field(default_factory=Training, description="how it learns")
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Recipe:
-        problems = loss_problems(self.data.task, self.training.loss) if self.data.task else []
-        if problems:
+    def _check(self) -> Recipe:
+        if problems := recipe_problems(self):
             raise impossible(problems)
         return self
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Self:
         """The recipe of nested plain data; raises one RecipeError that names every problem."""
-        try:
-            return cls.model_validate(frozen(tree))
-        except ValidationError as error:
-            raise report(error, field_names()) from None
+        given = plain(tree)
+        if not isinstance(given, dict):
+            raise RecipeError(f"a recipe must be a table of tables: {spelled(given)}")
+        return validate(cls, given)
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
@@ -55,6 +59,8 @@ class Recipe(Part):
             raise RecipeError(
                 f"a recipe must be TOML: {error}", hint="texts need quotes, tables [brackets]"
             ) from None
+        except (ValueError, RecursionError):  # of Python's own: digits or brackets by the thousand
+            raise RecipeError("a recipe must be TOML: a value in it is too long to read") from None
         return cls.of(tree)
 
     @classmethod
@@ -66,50 +72,59 @@ class Recipe(Part):
             raise RecipeError(
                 f"a recipe must be a readable file: {str(path)!r} ({error.strerror})"
             ) from None
-        except UnicodeDecodeError:
+        except ValueError:  # no UTF-8, or no path at all
             raise RecipeError(f"a recipe must be TOML in UTF-8: {str(path)!r}") from None
         return cls.from_toml(text)
 
     def tree(self) -> dict[str, Any]:
         """This recipe as plain nested data without the fields that are None."""
-        plain: dict[str, Any] = thawed(self.model_dump())
-        return plain
+        tree: dict[str, Any] = plain(self)
+        return tree
 
     def to_toml(self) -> str:
         """This recipe as TOML; reading it gives an equal recipe."""
-        return tomli_w.dumps(self.tree())
+        return _LONG_LIST.sub(_in_one_line, tomli_w.dumps(self.tree()))
 
     def edited(self, edits: Mapping[str, Any]) -> Self:
-        """This recipe with fields changed by dotted name; None leaves the choice to descend again."""
+        """This recipe with fields changed by dotted name; None leaves the choice to descend again.
+
+        Another optimizer takes the place of the old one with its settings, as far as it lacks them.
+        """
+        unknown = [
+            Problem(
+                field,
+                ABSENT if value is None else value,
+                UNKNOWN,
+                nearest_field(field),
+            )
+            for field, value in edits.items()
+            if not exists(field)
+        ]
+        if unknown:
+            raise ImpossibleRecipe(unknown)
         tree = self.tree()
-        for field, value in edits.items():
-            edit(tree, field, thawed(value))
+        _forget_settings(tree.get("training", {}), edits.get("training.optimizer"))
+        for field, value in sorted(edits.items(), key=lambda item: item[0].count(".")):
+            edit(tree, field, plain(value))
         return self.of(tree)
+
+
+def _forget_settings(training: dict[str, Any], optimizer: Any) -> None:
+    """Leave out the settings that another optimizer, now to be used, does not have."""
+    if isinstance(optimizer, str) and optimizer in OPTIMIZER_SETTINGS:
+        for name in set(SETTINGS) - set(OPTIMIZER_SETTINGS[optimizer]):
+            training.pop(name, None)
+
+
+_LONG_LIST = re.compile(r"= \[\n((?:    [^{\n]*,\n)+)\]")  # as tomli_w writes any list
+
+
+def _in_one_line(lines: re.Match[str]) -> str:
+    return f"= [{', '.join(line.strip(' ,') for line in lines[1].splitlines())}]"
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a recipe."""
-    return Recipe.model_json_schema()
+    from descend.recipe.schema import schema_of
 
-
-@cache
-def field_names() -> tuple[str, ...]:
-    """Every dotted field of a recipe, for finding the nearest one."""
-    return tuple(_fields_below(Recipe, ""))
-
-
-def _fields_below(part: type[BaseModel], prefix: str) -> list[str]:
-    names: list[str] = []
-    for name, field in part.model_fields.items():
-        names.append(prefix + name)
-        inner = _PARTS.get(f"{part.__name__}.{name}")
-        if inner is not None:
-            names += _fields_below(inner, f"{prefix}{name}.")
-    return names
-
-
-_PARTS: dict[str, type[BaseModel]] = {
-    "Recipe.data": Data,
-    "Recipe.network": Network,
-    "Recipe.training": Training,
-}
+    return schema_of(Recipe)
