@@ -17,14 +17,21 @@ QUANTITIES = (
     "saturated_share",  # of the activations; of sigmoid and tanh
     "gradient_norm",  # of the weights' gradient, before clipping
     "weight_norm",  # before the update
-    "update_ratio",  # ‖Δw‖ / ‖w‖
+    "update_ratio",  # ‖Δw‖ / ‖w‖, 0 where nothing moved
 )
 
 PerRun = Float[Tensor, " runs"]
 
 
+def has_sense(quantity: str, activation: type[Activation]) -> bool:
+    """Whether a quantity can be said of a layer with this activation."""
+    if quantity in ("zero_share", "dead_share"):
+        return activation is ReLU
+    return quantity != "saturated_share" or hasattr(activation, "saturated")
+
+
 def activity(activation: Activation, a: Float[Tensor, "runs batch units"]) -> list[PerRun]:
-    """Mean, spread, and the shares of zeros, dead units and saturated units; NaN where it has no sense."""
+    """Mean, spread, and the shares of zeros, dead units and saturated units; NaN without sense."""
     flat = a.reshape(len(a), -1)
     std, mean = torch.std_mean(flat, dim=1, correction=0)
     nothing = torch.full_like(mean, torch.nan)
@@ -41,3 +48,8 @@ def activity(activation: Activation, a: Float[Tensor, "runs batch units"]) -> li
 def norms(views: list[BlockViews]) -> list[PerRun]:
     """The Euclidean norm of each layer's weights, or of whatever lies in their places."""
     return [torch.linalg.vector_norm(view.w, dim=(1, 2)) for view in views]
+
+
+def ratio(change: PerRun, size: PerRun) -> PerRun:
+    """How large a change is beside what changed; 0 where nothing did, even beside nothing."""
+    return torch.where(change == 0, change, change / size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from jaxtyping import Float
@@ -38,21 +38,29 @@ class Evaluator:
     def score(self, split: Split) -> dict[str, PerRun]:
         """`loss` and the task's metrics of each run, in float64."""
         count = self.forward.examples_a_chunk(split.x)
-        targets = None if split.y is split.x else split.y.split(count)
-        weights = None if split.weight is None else split.weight.split(count)
+        targets = None if split.y is split.x else torch.split(split.y, count)
+        weights = None if split.weight is None else torch.split(split.weight, count)
         total = torch.zeros(self.stack.runs, dtype=torch.float64, device=self.stack.theta.device)
-        mass = 0.0
-        for place, raw in enumerate(split.x.split(count)):
+        mass = total.new_zeros(())
+        for place, raw in enumerate(torch.split(split.x, count)):
             x = self.forward.prepare(raw)
             outputs = self.forward(x)
             y = x if targets is None else self._target(targets[place])
             values = self.loss.values(outputs, y.expand(len(outputs), *y.shape[1:]))
             each = values.mean(dim=2) if values.ndim == 3 else values
-            weight = None if weights is None else weights[place]
-            total += (each if weight is None else each * weight).sum(dim=1)
-            mass += each.shape[1] if weight is None else float(weight.sum())
+            if weights is None:
+                total += each.sum(dim=1, dtype=torch.float64)
+                mass += each.shape[1]
+            else:
+                # an example's weight is that of each of its pixels
+                weight = weights[place].repeat_interleave(each.shape[1] // len(raw))
+                total += (each * weight).sum(dim=1, dtype=torch.float64)
+                mass += weight.sum()
             self.sums.add(outputs, y)
-        return {"loss": total / mass, **self.sums.take()}
+        loss = total / mass
+        # outputs that are no numbers are no answers either
+        metrics = self.sums.take().items()
+        return {"loss": loss} | {n: v.masked_fill(loss.isnan(), torch.nan) for n, v in metrics}
 
     def _target(self, y: Tensor) -> Tensor:
         y = self.preparation.targets(y, dtype=self.stack.theta.dtype)
@@ -90,7 +98,7 @@ class Forward:
 def outputs_of(stack: Stack, preparation: Preparation, x: Tensor) -> Iterator[Outputs]:
     """The outputs for raw inputs x (examples, …), chunk by chunk, in a buffer used again."""
     forward = Forward(stack, preparation)
-    for raw in x.split(forward.examples_a_chunk(x)):
+    for raw in torch.split(x, forward.examples_a_chunk(x)):
         yield forward(forward.prepare(raw))
 
 
@@ -104,15 +112,16 @@ def score_split(
     stack: Stack, recipe: Recipe, preparation: Preparation, split: Split
 ) -> dict[str, PerRun]:
     """Loss and metrics of every run of a stack on one split of raw examples."""
-    outputs = recipe.network.outputs
-    assert recipe.training.loss and recipe.training.loss_on and outputs
+    assert recipe.training.loss and recipe.training.loss_on
     loss = LOSSES[recipe.training.loss, recipe.training.loss_on]()
-    encoded = encode_split(split, loss, outputs)
+    encoded = encode_split(split, recipe, loss)
     return Evaluator(stack, preparation, loss, decision_of(recipe)).score(encoded)
 
 
 class Hits:
     """accuracy: the share of right classes, or of right answers yes or no."""
+
+    names = ("loss", "accuracy")
 
     def __init__(self, preparation: Preparation, decides_at: float) -> None:
         self.decides_at = decides_at
@@ -147,33 +156,54 @@ class LabelHits(Hits):
 
 
 class Distances:
-    """rmse, mae and r2 on the raw scale of the targets."""
+    """rmse, mae and r2 on the raw scale of the targets, over all their columns.
+
+    r2 = 1 - Σ error² / Σ (y - mean of its column)²: scikit-learn's with `variance_weighted`.
+    """
+
+    names = ("loss", "rmse", "mae", "r2")
 
     def __init__(self, preparation: Preparation, decides_at: float) -> None:
         self.preparation = preparation
-        self.rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self.rows: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self.count = 0
 
     def add(self, outputs: Outputs, y: Tensor) -> None:
         """Measure a chunk's outputs against its targets (1, batch, outputs)."""
         truth = self.preparation.targets_back(y).double()
         error = self.preparation.targets_back(outputs).double() - truth
-        moments = torch.stack([truth.sum(), truth.square().sum(), truth.new_tensor(truth.numel())])
-        self.rows.append((error.square().sum(dim=(1, 2)), error.abs().sum(dim=(1, 2)), moments))
+        if not self.rows:
+            self.origin = truth[:, :1]  # near the mean, so that squares do not cancel
+        offset = (truth - self.origin)[0]
+        self.rows.append(
+            (
+                error.square().sum(dim=(1, 2)),
+                error.abs().sum(dim=(1, 2)),
+                offset.sum(dim=0),
+                offset.square().sum(dim=0),
+            )
+        )
+        self.count += offset.shape[0]
 
     def take(self) -> dict[str, PerRun]:
         """The metrics of all chunks since the last call."""
-        squares, distances, moments = (torch.stack(part).sum(dim=0) for part in zip(*self.rows))
-        self.rows = []
-        total, total_square, count = moments
-        spread = total_square - total.square() / count
+        squares, distances, offsets, square_offsets = (
+            torch.stack(part).sum(dim=0) for part in zip(*self.rows, strict=True)
+        )
+        values = self.count * len(offsets)
+        spread = (square_offsets - offsets.square() / self.count).sum()
+        self._begin()
         return {
-            "rmse": (squares / count).sqrt(),
-            "mae": distances / count,
+            "rmse": (squares / values).sqrt(),
+            "mae": distances / values,
             "r2": 1 - squares / spread,
         }
 
 
-METRICS: dict[str, Callable[[Preparation, float], Hits | Distances]] = {
+METRICS: dict[str, type[Hits] | type[Distances]] = {
     "regression": Distances,
     "autoencoder": Distances,
     "binary": Hits,

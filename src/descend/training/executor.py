@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from descend.data.batches import Batch
@@ -23,8 +23,9 @@ from descend.training.rates import Rates
 class Executor:
     """Plain torch, one step after the other.
 
-    It returns before its time at a step where the loss of any run is not finite: `diverged` then says
-    which, and `evidence` holds the weights (runs, parameters) that gave such a loss.
+    At a step where the loss of any run is not finite it returns before its time: `diverged` then
+    says which runs, and these have the weights that gave such a loss. On a GPU, where reading a
+    number is waiting, it looks at the losses after the last step instead.
     """
 
     def __init__(
@@ -40,7 +41,6 @@ class Executor:
         self.optimizer, self.rates, self.trace = optimizer, rates, trace
         self.recipes = list(recipes)
         self.needs_loss = recipes[0].training.optimizer == "lbfgs"
-        # reading a number from a GPU waits for it: there the losses are looked at afterwards
         self.looks_each_step = stack.theta.device.type == "cpu"
         self.renew()
 
@@ -49,8 +49,7 @@ class Executor:
         self.passes: dict[int, TrainingPass] = {}
         self.clip_norm = self._limits("clip_norm")
         self.clip_value = self._limits("clip_value")
-        self.diverged: Bool[Tensor, " runs"] | None = None
-        self.evidence: Tensor | None = None
+        self.diverged: Int64[Tensor, " diverged"] | None = None
 
     def advance(
         self, step: int, batches: Sequence[Batch], active: Int64[Tensor, " runs"]
@@ -62,9 +61,12 @@ class Executor:
             training = self._pass_for(batch)
             loss = training.forward(*batch, step)
             losses.append(loss)
-            if self.looks_each_step and not math.isfinite(float(loss.sum())):
+            is_sampled = trace.wants(step)
+            if self.looks_each_step and not math.isfinite(loss.sum().item()):
                 self._look_at(loss)
-            sample = trace.open(training, loss) if trace.wants(step) else None
+            sample = None
+            if is_sampled or (self.diverged is not None and trace.is_on):
+                sample = trace.open(training, loss)
             training.backward()
             if sample:
                 sample.gradient(stack)
@@ -76,9 +78,10 @@ class Executor:
                 optimizer.step(stack.theta, stack.gradient)
             if sample:
                 sample.update(stack)
-                trace.close(step, sample, active)
+                trace.close(step, sample, active, None if is_sampled else self.diverged)
             step += 1
             if self.diverged is not None:
+                stack.theta[self.diverged] = self.evidence
                 break
         taken = torch.stack(losses)
         if not self.looks_each_step:
@@ -87,7 +90,7 @@ class Executor:
 
     def keep(self, rows: Int64[Tensor, " kept"]) -> None:
         """Only these runs of the stack go on."""
-        self.recipes = [self.recipes[int(row)] for row in rows]
+        self.recipes = [self.recipes[row] for row in rows.tolist()]
         self.optimizer.keep(rows)
         self.rates.keep(rows)
         self.stack.keep(rows)
@@ -120,10 +123,10 @@ class Executor:
             clip_value(self.stack.gradient, self.clip_value)
 
     def _look_at(self, loss: Float[Tensor, " runs"]) -> None:
-        is_bad = ~loss.isfinite()
-        if bool(is_bad.any()):
-            self.diverged = is_bad.cpu()
-            self.evidence = self.stack.theta.clone()
+        rows = (~loss.isfinite()).nonzero().flatten()
+        if len(rows):
+            self.evidence = self.stack.theta[rows]
+            self.diverged = rows.cpu()
 
     def _limits(self, name: str) -> Float[Tensor, "runs 1"] | None:
         given = [getattr(recipe.training, name) for recipe in self.recipes]

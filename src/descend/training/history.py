@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,102 +12,150 @@ from torch import Tensor
 if TYPE_CHECKING:
     import polars
 
+SO_FAR = ("sums", "counts")
+
 
 class History:
     """Training losses by epoch, and metrics by the epochs after which they were taken.
 
-    The training loss of an epoch is the mean of its steps' losses, each taken before its update.
-    Epochs count from 1; a run that has left has no further rows.
+    The training loss of an epoch is the mean of its steps' losses, each taken before its update; a
+    run that diverges has taken part in its last epoch up to the loss that is not finite.
+    Epochs count from 1; lengths: how many epochs each run has been in, (runs,).
     """
 
     def __init__(self, runs: int) -> None:
         self.runs = runs
+        self.epochs = 0  # the present one left out
+        self.lengths = torch.zeros(runs, dtype=torch.int64)
         self._losses: list[Float[Tensor, "epochs runs"]] = []
-        self._columns: dict[str, list[tuple[int, Float[Tensor, " runs"]]]] = {}
-        self.epochs = 0
-        self.lengths = torch.zeros(runs, dtype=torch.int64)  # epochs that each run has been in
+        self._evaluated: list[int] = []
+        self._judged: list[Tensor] = []  # the runs that were there, (runs,) for each evaluation
+        self._metrics: dict[str, list[Float[Tensor, " runs"]]] = {}
+        self._begin_epoch()
 
-    def add_losses(
-        self, losses: Float[Tensor, "epochs runs"], active: Int64[Tensor, " active"]
+    def add_epochs(
+        self, losses: Float[Tensor, "epochs active"], active: Int64[Tensor, " active"]
     ) -> None:
-        """The training losses of the next epochs, NaN for runs that have left."""
-        self._losses.append(losses)
-        self.epochs += len(losses)
+        """Epochs of one step each."""
+        self._append(self._spread(losses, active))
         self.lengths[active] = self.epochs
 
-    def close(self, run: int, epoch: int) -> None:
-        """The run has left in `epoch`."""
-        self.lengths[run] = epoch
+    def add_steps(
+        self, losses: Float[Tensor, "steps active"], active: Int64[Tensor, " active"]
+    ) -> None:
+        """Further steps of the present epoch."""
+        sums = losses.cpu().sum(dim=0, dtype=torch.float64)
+        if len(active) == self.runs:
+            self.sums += sums
+            self.counts += len(losses)
+        else:
+            self.sums[active] += sums
+            self.counts[active] += len(losses)
+
+    def end_epoch(self) -> None:
+        """The present epoch is over, if it has begun."""
+        if not bool(self.counts.any()):
+            return
+        self._append((self.sums / self.counts).unsqueeze(0))
+        self.lengths[self.counts > 0] = self.epochs
+        self._begin_epoch()
 
     def add_metrics(
-        self, epoch: int, metrics: Mapping[str, Float[Tensor, " active"]], active: Int64[Tensor, " active"]
+        self,
+        epoch: int,
+        metrics: Mapping[str, Float[Tensor, " active"]],
+        active: Int64[Tensor, " active"],
     ) -> None:
         """What an evaluation after `epoch` found."""
+        self._evaluated.append(epoch)
+        self._judged.append(torch.zeros(self.runs, dtype=torch.bool).index_fill_(0, active, True))
         for name, values in metrics.items():
-            row = torch.full((self.runs,), torch.nan, dtype=torch.float64)
-            row[active] = values.double().cpu()
-            self._columns.setdefault(name, []).append((epoch, row))
+            row = self._spread(values.unsqueeze(0), active)[0]
+            self._metrics.setdefault(name, []).append(row)
 
     @property
     def losses(self) -> Float[Tensor, "epochs runs"]:
         """The training loss of each epoch, NaN after a run has left."""
-        self._losses = [torch.cat(self._losses)] if self._losses else []
-        return self._losses[0] if self._losses else torch.empty(0, self.runs, dtype=torch.float64)
-
-    def column(self, name: str, run: int = 0) -> dict[int, float]:
-        """A metric of a run by epoch."""
-        if name == "train/loss":
-            losses = self.losses[: int(self.lengths[run]), run].tolist()
-            return dict(enumerate(losses, start=1))
-        taken = ((epoch, float(row[run])) for epoch, row in self._columns.get(name, ()))
-        return {epoch: value for epoch, value in taken if epoch <= int(self.lengths[run])}
+        if len(self._losses) != 1:
+            empty = torch.empty(0, self.runs, dtype=torch.float64)
+            self._losses = [torch.cat([empty, *self._losses])]
+        return self._losses[0]
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The columns, the training loss first."""
-        return ("train/loss", *(name for name in self._columns if name != "train/loss"))
-
-    def rows(self, run: int = 0) -> list[dict[str, Any]]:
-        """The run's epochs: {"epoch": 1, "train/loss": …, "test/loss": …, …}; None = not evaluated."""
-        columns = {name: self.column(name, run) for name in self.names}
-        return [
-            {"epoch": epoch, **{name: column.get(epoch) for name, column in columns.items()}}
-            for epoch in range(1, int(self.lengths[run]) + 1)
-        ]
+    def last_losses(self) -> Float[Tensor, " runs"]:
+        """The training loss of the last epoch."""
+        return self._losses[-1][-1]
 
     def frame(self) -> polars.DataFrame:
-        """One row for each run and epoch."""
+        """One row for each run and epoch; null where a metric was not taken."""
+        import numpy
         import polars
 
-        schema = {"run": polars.Int64, "epoch": polars.Int64}
-        schema |= dict.fromkeys(self.names, polars.Float64)
-        columns: dict[str, list[Any]] = {name: [] for name in schema}
-        for run in range(self.runs):
-            epochs = range(1, int(self.lengths[run]) + 1)
-            columns["run"] += [run] * len(epochs)
-            columns["epoch"] += epochs
-            for name in self.names:
-                column = self.column(name, run)
-                columns[name] += [column.get(epoch) for epoch in epochs]
-        return polars.DataFrame(columns, schema=schema)
+        losses = self.losses.numpy()
+        epochs = numpy.arange(1, len(losses) + 1, dtype=numpy.int32)
+        is_there = epochs <= self.lengths.numpy()[:, None]
+        runs = numpy.arange(self.runs, dtype=numpy.int32)
+        columns = {
+            "run": runs.repeat(self.lengths.numpy()),
+            "epoch": numpy.broadcast_to(epochs, is_there.shape)[is_there],
+            "train/loss": losses.T[is_there],
+        }
+        frame = polars.DataFrame(columns)
+        places = numpy.array(self._evaluated, dtype=numpy.int64) - 1
+        was_taken = numpy.zeros_like(is_there)
+        if len(places):
+            was_taken[:, places] = torch.stack(self._judged).numpy().T
+        taken = polars.Series("taken", was_taken[is_there])
+        for name, rows in self._metrics.items():
+            if name in columns:
+                continue  # train/loss is what the steps had
+            values = numpy.full(is_there.shape, numpy.nan)
+            values[:, places] = torch.stack(rows).numpy().T
+            column = polars.Series(name, values[is_there])
+            frame = frame.with_columns(polars.when(taken).then(column).alias(name))
+        return frame
 
     def state(self) -> dict[str, Tensor]:
         """Everything so far."""
-        state = {"losses": self.losses, "lengths": self.lengths.clone()}
-        for name, taken in self._columns.items():
-            state[f"epochs/{name}"] = torch.tensor([epoch for epoch, _ in taken])
-            state[f"values/{name}"] = torch.stack([row for _, row in taken])
-        return state
+        state = {"losses": self.losses, "lengths": self.lengths}
+        state |= {name: getattr(self, name) for name in SO_FAR}
+        if self._evaluated:
+            state["evaluated"] = torch.tensor(self._evaluated)
+            state["judged"] = torch.stack(self._judged)
+        return state | {f"metrics/{name}": torch.stack(r) for name, r in self._metrics.items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue from what `state` returned."""
-        self._losses = [state["losses"]]
-        self.epochs = len(state["losses"])
+        self._losses = []
+        self.epochs = 0
+        self._append(state["losses"])
         self.lengths = state["lengths"].clone()
-        self._columns = {
-            key.removeprefix("epochs/"): list(
-                zip(epochs.tolist(), state["values/" + key.removeprefix("epochs/")], strict=True)
-            )
-            for key, epochs in state.items()
-            if key.startswith("epochs/")
+        for name in SO_FAR:
+            setattr(self, name, state[name].clone())
+        if "evaluated" in state:
+            self._evaluated = state["evaluated"].tolist()
+            self._judged = list(state["judged"])
+        self._metrics = {
+            key.removeprefix("metrics/"): list(values)
+            for key, values in state.items()
+            if key.startswith("metrics/")
         }
+
+    def _append(self, losses: Float[Tensor, "epochs runs"]) -> None:
+        self._losses.append(losses)
+        self.epochs += len(losses)
+
+    def _begin_epoch(self) -> None:
+        self.sums = torch.zeros(self.runs, dtype=torch.float64)
+        self.counts = torch.zeros(self.runs, dtype=torch.int64)
+
+    def _spread(
+        self, values: Float[Tensor, "rows active"], active: Int64[Tensor, " active"]
+    ) -> Float[Tensor, "rows runs"]:
+        """The values of the active runs in the places of all, NaN for the others."""
+        values = values.double().cpu()
+        if len(active) == self.runs:
+            return values
+        full = torch.full((len(values), self.runs), torch.nan, dtype=torch.float64)
+        full[:, active] = values
+        return full

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from descend.data.examples import Examples
-from descend.errors import RecipeError
+from descend.errors import Interrupted, RecipeError
 from descend.network.architecture import Architecture
 from descend.network.init_names import RBMSettings
 from descend.network.rbm import RBMHistory
@@ -21,31 +22,39 @@ MEASURED = ("reconstruction_error", "free_energy")
 HELD_OUT = ("held_out_reconstruction_error", "held_out_free_energy")
 
 
-def pretrain(stack: Stack, examples: Examples) -> list[dict[str, Tensor]]:
+def pretrain(
+    stack: Stack, examples: Examples, is_asked_to_stop: Callable[[], bool] = lambda: False
+) -> list[dict[str, Tensor]]:
     """Train the machines of every run and put their weights into the stack.
 
     Returns what was measured for each machine, (runs, epochs + 1) each, from before the first epoch
-    on; NaN for runs without that machine.
+    on; NaN for runs without that machine. Raises Interrupted after an epoch where it is asked to.
     """
     groups: dict[tuple[RBMSettings, ...], list[int]] = defaultdict(list)
     for run, blocks in enumerate(stack.architectures):
-        groups[_settings_of(blocks)].append(run)
+        groups[machines_of(blocks)].append(run)
+
+    def look(layer: int, epoch: int, history: RBMHistory) -> None:
+        if is_asked_to_stop():
+            raise Interrupted("stopped while machines were trained; a resumed run trains them anew")
+
     measured: list[dict[str, Tensor]] = []
     for settings, runs in groups.items():
         if settings:
-            _pretrain_group(stack, examples, settings, runs, measured)
+            _pretrain_group(stack, examples, settings, runs, measured, look)
     return measured
 
 
-def _settings_of(blocks: Architecture) -> tuple[RBMSettings, ...]:
+def machines_of(blocks: Architecture) -> tuple[RBMSettings, ...]:
     """The settings of a network's machines, one for each of its first hidden layers."""
     is_machine = [block.init.name == "rbm" for block in blocks]
     count = sum(is_machine)
     if not all(is_machine[:count]) or is_machine[-1]:
+        places = [place for place, one in enumerate(is_machine, start=1) if one]
         raise RecipeError(
-            f"machines must be the first layers and not the last: layers "
-            f"{[place + 1 for place, one in enumerate(is_machine) if one]} of {len(blocks)} have init rbm",
-            hint='a machine learns what the one below it gives; give the layers below init "rbm" too',
+            '`init = "rbm"` must be in the first layers and not in the last: it is in the layers '
+            f"{places} of {len(blocks)}",
+            hint="a machine learns what the one below it gives: give the layers below one too",
         )
     return tuple(RBMSettings.of(block.init.parameters) for block in blocks[:count])
 
@@ -56,6 +65,7 @@ def _pretrain_group(
     settings: tuple[RBMSettings, ...],
     runs: list[int],
     measured: list[dict[str, Tensor]],
+    look: Callable[[int, int, RBMHistory], None],
 ) -> None:
     layers = range(len(settings))
     device = stack.theta.device
@@ -70,6 +80,7 @@ def _pretrain_group(
         start=[stack.views[layer].w[runs] for layer in layers],
         held_out=None if validation is None else validation.x.flatten(0, -2).unsqueeze(0),
         prepare=partial(examples.preparation.inputs, dtype=stack.theta.dtype),
+        progress=look,
     )
     for layer in layers:
         stack.views[layer].w[runs] = result.weights[layer]

@@ -1,4 +1,4 @@
-"""Rates: the learning rate of each run at each step, as the recipe's schedule has it."""
+"""Rates: the learning rate of each run at each step, as its recipe's schedule has it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from descend.errors import RecipeError
 from descend.optimizers.optimizer import Optimizer
 from descend.optimizers.plateau import Plateau
 from descend.optimizers.schedules import factor
@@ -25,28 +26,35 @@ class Rates:
     ) -> None:
         self.optimizer = optimizer
         self.base = optimizer.lr.clone()
-        self.schedule = schedules[0]
         self.steps_per_epoch, self.total_steps = steps_per_epoch, total_steps
+        self.schedules = [schedule or Schedule(name="constant") for schedule in schedules]
         self.plateau: Plateau | None = None
-        self.applied = 1.0
-        if self.schedule is not None and self.schedule.name == "plateau":
-            rows = [schedule.parameters for schedule in schedules if schedule is not None]
-            self.plateau = Plateau(self.base, rows)
+        self.applied: list[float] = []  # the factors of `kinds` that the rates have now
+        is_plateau = [schedule.name == "plateau" for schedule in self.schedules]
+        if all(is_plateau):
+            self.plateau = Plateau(self.base, [one.parameters for one in self.schedules])
+        elif any(is_plateau):
+            raise RecipeError(
+                "`training.schedule` must be plateau for all runs of a stack or for none",
+                hint="train them apart",
+            )
+        self._take_stock()
 
     def before(self, step: int) -> None:
         """Set the rates of `step`."""
-        if self.schedule is None or self.plateau is not None:
+        if not self.changes:
             return
-        now = factor(
-            self.schedule.name,
-            self.schedule.parameters,
-            step,
-            self.steps_per_epoch,
-            self.total_steps,
-        )
-        if now != self.applied:
-            self.optimizer.set_lr(self.base * now)
-            self.applied = now
+        factors = [
+            factor(one.name, one.parameters, step, self.steps_per_epoch, self.total_steps)
+            for one in self.kinds
+        ]
+        if factors != self.applied:
+            if len(factors) == 1:
+                self.optimizer.set_lr(self.base * factors[0])
+            else:
+                each = self.base.new_tensor([factors[kind] for kind in self.kind_of])
+                self.optimizer.set_lr(self.base * each.unsqueeze(1))
+            self.applied = factors
 
     def after_epoch(self, metric: Float[Tensor, " runs"]) -> None:
         """Let a plateau schedule see what the epoch brought."""
@@ -57,8 +65,10 @@ class Rates:
     def keep(self, rows: Int64[Tensor, " kept"]) -> None:
         """Only these runs go on."""
         self.base = self.base[rows]
+        self.schedules = [self.schedules[row] for row in rows.tolist()]
         if self.plateau is not None:
             self.plateau.keep(rows)
+        self._take_stock()
 
     def state(self) -> dict[str, Tensor]:
         """What a plateau schedule has seen; the others are functions of the step."""
@@ -66,6 +76,17 @@ class Rates:
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Continue where `state` was taken."""
+        self.applied = []
         if self.plateau is not None:
             self.plateau.load_state(state)
             self.optimizer.set_lr((self.base * self.plateau.factor).to(self.base.dtype))
+
+    def _take_stock(self) -> None:
+        """The different schedules, and which of them each run has."""
+        self.kinds: list[Schedule] = []
+        for schedule in self.schedules:
+            if schedule not in self.kinds:
+                self.kinds.append(schedule)
+        self.kind_of = [self.kinds.index(schedule) for schedule in self.schedules]
+        self.changes = any(one.name not in ("constant", "plateau") for one in self.kinds)
+        self.applied = []

@@ -17,7 +17,7 @@ class EarlyStopping:
     """Each run's best value of the rule's metric, its weights then, and the evaluations since.
 
     Prechelt 1998, with patience: a run ends after `patience` evaluations without an improvement of
-    more than `min_delta`.
+    more than `min_delta`. One that was never evaluated, or never to a number, keeps its weights.
     """
 
     def __init__(self, rule: Rule, stack: Stack) -> None:
@@ -28,9 +28,7 @@ class EarlyStopping:
         self.waited = torch.zeros(runs, dtype=torch.int64)
         self.theta, self.statistics = stack.theta.clone(), stack.statistics.clone()
 
-    def update(
-        self, metric: Float[Tensor, " runs"], stack: Stack
-    ) -> Bool[Tensor, " runs"]:
+    def update(self, metric: Float[Tensor, " runs"], stack: Stack) -> Bool[Tensor, " runs"]:
         """Take each run's metric; True for the runs that have waited long enough."""
         value = metric.double().cpu() * self.sign
         is_better = value < self.best - self.rule.min_delta
@@ -41,10 +39,11 @@ class EarlyStopping:
         self.statistics[rows] = stack.statistics[rows]
         return self.waited >= self.rule.patience
 
-    def restore(self, stack: Stack) -> None:
-        """Give every run the best weights it had."""
-        stack.theta.copy_(self.theta)
-        stack.statistics.copy_(self.statistics)
+    def restore(self, stack: Stack, rows: Int64[Tensor, " rows"]) -> None:
+        """Give these runs of the stack the best weights they had."""
+        rows = rows[self.best[rows].isfinite()].to(stack.theta.device)
+        stack.theta[rows] = self.theta[rows]
+        stack.statistics[rows] = self.statistics[rows]
 
     def keep(self, rows: Int64[Tensor, " kept"]) -> None:
         """Only these runs go on."""

@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Protocol
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from descend.data.batches import Batches
 from descend.data.examples import Examples
+from descend.errors import Interrupted
 from descend.network.architecture import architecture_of
 from descend.network.losses import LOSSES, Objective
 from descend.network.stack import Stack
 from descend.optimizers.build import build
 from descend.recipe import Recipe
 from descend.trace.trace import Trace
+from descend.training.agreement import check_agreement, evaluated_splits
 from descend.training.evaluation import Evaluator, decision_of
 from descend.training.executor import Executor
 from descend.training.history import History
-from descend.training.pretraining import pretrain
+from descend.training.pretraining import machines_of, pretrain
+from descend.training.progress import Progress, Watcher
 from descend.training.rates import Rates
 from descend.training.stopping import EarlyStopping
 from descend.training.targets import encode
 
+__all__ = ["Progress", "Training", "Watcher"]
+
 STATUS = ("running", "finished", "diverged", "stopped early")
 WHOLE_BATCH_STEPS = 256  # of a full batch in one advance; nothing is gathered for them
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a training is; loss and metrics are means over the active runs."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    metrics: dict[str, float]
-    active: int
-    seconds: float
-
-
-class Watcher(Protocol):
-    """What a training talks to between two advances."""
-
-    def tell(self, progress: Progress) -> None: ...
-
-    def wants_checkpoint(self) -> bool: ...
-
-    def save(self, state: dict[str, Tensor]) -> None: ...
-
-    def wants_to_stop(self) -> bool: ...
 
 
 class Stateful(Protocol):
@@ -68,13 +46,14 @@ class Stateful(Protocol):
 class Training:
     """The runs of one stack in training.
 
-    recipes: completed and of one structure; they may differ in numbers and seeds. Row i of the stack
-    is the run `active[i]`: one that diverges or stops early leaves the stack and keeps its weights.
+    recipes: completed and of one structure; they may differ in numbers and seeds. Row i of the
+    stack is the run `active[i]`: one that diverges or stops early leaves it, with its weights.
     """
 
     def __init__(
         self, recipes: Sequence[Recipe], examples: Examples, device: torch.device | str = "cpu"
     ) -> None:
+        check_agreement(recipes)
         self.recipes, self.recipe = list(recipes), recipes[0]
         given = self.recipe.training
         assert given.loss and given.loss_on and given.optimizer and given.epochs
@@ -83,6 +62,8 @@ class Training:
         seeds = [recipe.training.seed for recipe in recipes]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         architectures = [architecture_of(recipe, examples.features) for recipe in recipes]
+        for architecture in architectures:
+            machines_of(architecture)  # raises RecipeError where they cannot be trained
         dtype = getattr(torch, given.dtype)
         self.stack = Stack(architectures, seeds, dtype=dtype, device=device)
         self.stack.initialise(generators)
@@ -109,14 +90,13 @@ class Training:
         self.rates = Rates(optimizer, schedules, self.steps_per_epoch, self.total)
         self.trace = Trace(
             len(recipes),
-            len(self.stack.blocks),
+            [block.activation for block in self.stack.blocks],
             every=given.measure_every,
             first=given.measure_first,
         )
         objective = Objective(self.loss, "sum" if given.reduction == "sum" else "mean")
-        self.executor = Executor(
-            self.stack, objective, optimizer, self.rates, self.trace, recipes
-        )
+        self.executor = Executor(self.stack, objective, optimizer, self.rates, self.trace, recipes)
+        self.evaluated = evaluated_splits(self.recipe, self.examples)
         rule = given.early_stopping
         self.stopping = None if rule is None else EarlyStopping(rule, self.stack)
         self.history = History(len(recipes))
@@ -124,21 +104,30 @@ class Training:
         self.departed: dict[int, tuple[Tensor, Tensor]] = {}
         self.active = torch.arange(len(recipes))
         self.step = 0
-        self.partial = torch.empty(0, len(recipes), dtype=torch.float64)
         self.metrics: dict[str, float] = {}
         self.pretraining: list[dict[str, Tensor]] = []
-        self.evaluator = self._new_evaluator()
+        self.evaluator = self._new_evaluator(self.stack)
 
     @property
     def runs(self) -> int:
         return len(self.status)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no step is left, or no run to take it."""
+        return self.step >= self.total or not len(self.active)
+
     def run(self, watcher: Watcher) -> bool:
         """Train to the end; False where the watcher wanted to stop before it."""
         begin = perf_counter()
-        if self.step == 0:
-            self.pretraining = pretrain(self.stack, self.examples)
-        while self.step < self.total and len(self.active):
+        if self.step == 0 and not self.pretraining:
+            try:
+                self.pretraining = pretrain(self.stack, self.examples, watcher.wants_to_stop)
+            except Interrupted:
+                return False
+            if self._pause(watcher):
+                return False
+        while not self.is_over:
             at = self.step % self.steps_per_epoch
             if at == 0:
                 self.batches.start_epoch()
@@ -146,22 +135,26 @@ class Training:
             losses = self.executor.advance(self.step, batches, self.active)
             self._record(losses)
             if self.executor.diverged is not None:
-                self._leave(self.executor.diverged, "diverged", self.executor.evidence)
+                self._leave(self.executor.diverged, "diverged")
             if self.step % self.steps_per_epoch == 0 and len(self.active):
                 self._end_epoch()
             watcher.tell(self._progress(losses[-1], perf_counter() - begin))
-            is_over = watcher.wants_to_stop()
-            if is_over or watcher.wants_checkpoint():
-                watcher.save(self.state())
-            if is_over:
+            if self._pause(watcher):
                 return False
         self._finish()
         return True
 
+    def _pause(self, watcher: Watcher) -> bool:
+        """Save where the watcher wants it; True where it wants to stop before the end."""
+        is_asked_to_stop = watcher.wants_to_stop() and not self.is_over
+        if is_asked_to_stop or watcher.wants_checkpoint():
+            watcher.save(self.state())
+        return is_asked_to_stop
+
     def _steps_to_boundary(self) -> int:
         """Steps until something else has to happen: the epoch's end, an evaluation, the end."""
         left = self.total - self.step
-        if self.steps_per_epoch > 1:
+        if not self.batches.is_whole:
             to_epoch_end = self.steps_per_epoch - self.step % self.steps_per_epoch
             return min(left, to_epoch_end, self.batches.block)
         every = self._evaluation_period or WHOLE_BATCH_STEPS
@@ -172,28 +165,17 @@ class Training:
         """Epochs between two evaluations; 0 = nothing is evaluated before the end."""
         if self.rates.plateau is not None:
             return 1
-        return (self.recipe.training.evaluate_every or 1) if self._splits else 0
-
-    @property
-    def _splits(self) -> list[str]:
-        """What is evaluated after epochs, in order."""
-        asked = list(self.recipe.training.evaluate or ())
-        if self.stopping is not None:
-            asked.append(self.stopping.rule.metric.partition("/")[0])
-        return list(dict.fromkeys(asked))
+        return (self.recipe.training.evaluate_every or 1) if self.evaluated else 0
 
     def _record(self, losses: Float[Tensor, "steps active"]) -> None:
         """Put the steps' losses into the epochs that they belong to."""
-        full = torch.full((len(losses), self.runs), torch.nan, dtype=torch.float64)
-        full[:, self.active] = losses.double().cpu()
         self.step += len(losses)
         if self.steps_per_epoch == 1:
-            self.history.add_losses(full, self.active)
+            self.history.add_epochs(losses, self.active)
             return
-        self.partial = torch.cat([self.partial, full])
-        if self.step % self.steps_per_epoch == 0 or self.step == self.total:
-            self.history.add_losses(self.partial.mean(dim=0, keepdim=True), self.active)
-            self.partial = self.partial[:0]
+        self.history.add_steps(losses, self.active)
+        if self.step % self.steps_per_epoch == 0:
+            self.history.end_epoch()
 
     def _end_epoch(self) -> None:
         """Evaluate where it is due, and let rates and early stopping see the result."""
@@ -203,34 +185,30 @@ class Training:
             return
         found = {
             f"{split}/{name}": values
-            for split in self._splits
+            for split in self.evaluated
             for name, values in self.evaluator.score(self.examples.split(split)).items()
         }
         self.metrics = {name: float(values.mean()) for name, values in found.items()}
-        self.history.add_metrics(epoch, found, self.active)
-        judged = next((values for name, values in found.items() if name.endswith("/loss")), None)
+        if found:
+            self.history.add_metrics(epoch, found, self.active)
         if self.rates.plateau is not None:
-            losses = self.history.losses[-1, self.active] if judged is None else judged
-            self.rates.after_epoch(losses)
+            of_training = self.history.last_losses[self.active]
+            self.rates.after_epoch(found.get("validation/loss", of_training))
         if self.stopping is not None:
-            metric = found[self.stopping.rule.metric]
-            has_waited = self.stopping.update(metric, self.stack)
+            has_waited = self.stopping.update(found[self.stopping.rule.metric], self.stack)
             if bool(has_waited.any()):
-                self._leave(has_waited, "stopped early", self.stopping.theta)
+                rows = has_waited.nonzero().flatten()
+                self.stopping.restore(self.stack, rows)
+                self._leave(rows, "stopped early")
 
-    def _leave(self, leaving: Bool[Tensor, " active"], status: str, theta: Tensor | None) -> None:
-        """The runs leave the stack with the weights `theta` (active runs, parameters)."""
-        assert theta is not None
-        epoch = -(-self.step // self.steps_per_epoch)
-        for row in leaving.nonzero().flatten().tolist():
+    def _leave(self, rows: Int64[Tensor, " leaving"], status: str) -> None:
+        """These rows of the stack leave it with the weights that they have."""
+        for row in rows.tolist():
             run = int(self.active[row])
-            statistics = self.stack.statistics
-            if self.stopping is not None and status == "stopped early":
-                statistics = self.stopping.statistics
-            self.departed[run] = (theta[row].clone(), statistics[row].clone())
+            self.departed[run] = (self.stack.theta[row].clone(), self.stack.statistics[row].clone())
             self.status[run] = status
-            self.history.close(run, epoch)
-        self._keep((~leaving).nonzero().flatten())
+        stays = torch.ones(len(self.active), dtype=torch.bool).index_fill_(0, rows, False)
+        self._keep(stays.nonzero().flatten())
 
     def _keep(self, rows: Int64[Tensor, " kept"]) -> None:
         self.active = self.active[rows]
@@ -240,23 +218,24 @@ class Training:
         self.batches.keep(rows)
         if self.stopping is not None:
             self.stopping.keep(rows)
-        self.evaluator = self._new_evaluator()
+        self.evaluator = self._new_evaluator(self.stack)
 
     def _finish(self) -> None:
-        """Bring all runs together again, with the weights that each ended with."""
-        if self.stopping is not None and len(self.active):
-            self.stopping.restore(self.stack)
-        for row, run in enumerate(self.active.tolist()):
-            self.departed[run] = (self.stack.theta[row].clone(), self.stack.statistics[row].clone())
+        """End the last epoch, though it may be short, and give the runs their best weights."""
+        self.history.end_epoch()
+        if len(self.active) and self.stopping is not None:
+            self.stopping.restore(self.stack, torch.arange(len(self.active)))
+        for run in self.active.tolist():
             self.status[run] = "finished"
 
-    def _new_evaluator(self, stack: Stack | None = None) -> Evaluator:
-        return Evaluator(stack or self.stack, self.examples.preparation, self.loss, decision_of(self.recipe))
+    def _new_evaluator(self, stack: Stack) -> Evaluator:
+        return Evaluator(stack, self.examples.preparation, self.loss, decision_of(self.recipe))
 
     def _progress(self, losses: Float[Tensor, " before"], seconds: float) -> Progress:
+        epochs = -(-self.total // self.steps_per_epoch)
         return Progress(
-            epoch=min(self.step // self.steps_per_epoch + 1, -(-self.total // self.steps_per_epoch)),
-            epochs=-(-self.total // self.steps_per_epoch),
+            epoch=min(self.step // self.steps_per_epoch + 1, epochs),
+            epochs=epochs,
             step=self.step,
             steps=self.total,
             loss=float(losses.mean()),
@@ -264,16 +243,6 @@ class Training:
             active=len(self.active),
             seconds=seconds,
         )
-
-    def _parts(self) -> dict[str, Stateful]:
-        parts: dict[str, Stateful] = {
-            "optimizer": self.executor.optimizer,
-            "rates": self.rates,
-            "batches": self.batches,
-            "trace": self.trace,
-            "history": self.history,
-        }
-        return parts if self.stopping is None else {**parts, "stopping": self.stopping}
 
     def whole_stack(self) -> Stack:
         """All runs as one stack again, those that have left with the weights they left with."""
@@ -292,9 +261,9 @@ class Training:
             whole.theta[run], whole.statistics[run] = theta, statistics
         return whole
 
-    def score(self) -> dict[str, Float[Tensor, " runs"]]:
+    def score(self, stack: Stack | None = None) -> dict[str, Float[Tensor, " runs"]]:
         """Loss and metrics of every run on every split, with the weights it ended with."""
-        evaluator = self._new_evaluator(self.whole_stack())
+        evaluator = self._new_evaluator(stack or self.whole_stack())
         return {
             f"{split}/{name}": values.cpu()
             for split, examples in self.examples.splits.items()
@@ -302,15 +271,14 @@ class Training:
         }
 
     def state(self) -> dict[str, Tensor]:
-        """Everything needed to continue bit for bit."""
+        """Everything needed to continue bit for bit; not copies, but what the training works on."""
         state = {
             "step": torch.tensor(self.step),
             "active": self.active,
-            "partial": self.partial,
-            "theta": self.stack.theta,
-            "statistics": self.stack.statistics,
             "status": torch.tensor([STATUS.index(status) for status in self.status]),
         }
+        if len(self.active):
+            state |= {"theta": self.stack.theta, "statistics": self.stack.statistics}
         for name, part in self._parts().items():
             state |= {f"{name}/{key}": value for key, value in part.state().items()}
         for run, (theta, statistics) in self.departed.items():
@@ -319,16 +287,16 @@ class Training:
             state |= {f"pretraining/{layer}/{key}": value for key, value in measured.items()}
         return state
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue where `state` was taken; this training must be new and of the same recipes."""
         device = self.stack.theta.device
         if len(state["active"]) < self.runs:
             self._keep(state["active"])
         self.step = int(state["step"])
-        self.partial = state["partial"]
-        self.stack.theta.copy_(state["theta"])
-        self.stack.statistics.copy_(state["statistics"])
         self.status = [STATUS[place] for place in state["status"].tolist()]
+        if len(self.active):
+            self.stack.theta.copy_(state["theta"])
+            self.stack.statistics.copy_(state["statistics"])
         for name, part in self._parts().items():
             part.load_state(_below(state, f"{name}/"))
         departed = _below(state, "departed/")
@@ -341,6 +309,17 @@ class Training:
         if self.step:
             self.batches.start_epoch()  # the order of the epoch that `state` was taken in
 
+    def _parts(self) -> dict[str, Stateful]:
+        """What remembers something; without runs nothing moves any more."""
+        parts: dict[str, Stateful] = {"trace": self.trace, "history": self.history}
+        if len(self.active):
+            parts["optimizer"] = self.executor.optimizer
+            parts["rates"] = self.rates
+            parts["batches"] = self.batches
+            if self.stopping is not None:
+                parts["stopping"] = self.stopping
+        return parts
 
-def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+
+def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
