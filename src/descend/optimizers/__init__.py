@@ -1,4 +1,7 @@
-"""Update rules for many runs at once; the names and settings are known without importing torch."""
+"""Update rules for many runs at once; their names and settings are known without importing torch.
+
+`descend.optimizers.build.build` makes one.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from descend.optimizers.settings import (
 )
 
 if TYPE_CHECKING:
-    from descend.optimizers.build import OPTIMIZERS, build
+    from descend.optimizers.build import OPTIMIZERS
     from descend.optimizers.clipping import clip_norm, clip_value
     from descend.optimizers.optimizer import Optimizer
     from descend.optimizers.plateau import Plateau
@@ -31,7 +34,6 @@ __all__ = [
     "Fault",
     "Optimizer",
     "Plateau",
-    "build",
     "clip_norm",
     "clip_value",
     "factor",
@@ -43,7 +45,6 @@ __all__ = [
 
 _LAZY = {
     "OPTIMIZERS": "build",
-    "build": "build",
     "Optimizer": "optimizer",
     "Plateau": "plateau",
     "clip_norm": "clipping",

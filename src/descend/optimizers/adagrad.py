@@ -32,8 +32,11 @@ class Adagrad(Rule):
         super().__init__(theta, settings)
         self.eps = self.constant(self.numbers["eps"])
         self.weight_decay = self.unless_zero(self.numbers["weight_decay"])
-        self.slows_down = bool(self.numbers["lr_decay"].any())
-        self.rate = StepTable(self._rates)
+        lr_decay = self.numbers["lr_decay"]
+        self.slows_down = bool(lr_decay.any())
+        self.rate = StepTable(
+            lr_decay, self.dtype, lambda decay, step: 1 / (1 + (step - 1) * decay)
+        )
         initial = self.constant(self.numbers["initial_accumulator_value"])
         self.total = initial.repeat(1, theta.shape[1])
         self.scratch = torch.empty_like(theta)
@@ -52,8 +55,3 @@ class Adagrad(Rule):
         gradient.div_(torch.sqrt(self.total, out=self.scratch).add_(self.eps))
         lr = self.lr * self.rate.at(self.steps) if self.slows_down else self.lr
         theta.addcmul_(gradient, lr, value=-1)
-
-    def _rates(self, steps: range) -> Float[Tensor, "runs steps"]:
-        decay = self.numbers["lr_decay"]
-        past = torch.arange(steps.start - 1, steps.stop - 1, device=decay.device)
-        return self.constant(1 / (1 + past * decay))

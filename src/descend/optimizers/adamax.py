@@ -10,7 +10,7 @@ from torch import Tensor
 
 from descend.optimizers.optimizer import Again
 from descend.optimizers.rule import Rule
-from descend.optimizers.step_table import StepTable, powers
+from descend.optimizers.step_table import StepTable
 
 
 class Adamax(Rule):
@@ -34,7 +34,7 @@ class Adamax(Rule):
         self.mean_intake, self.decay = self.constant(1 - beta1), self.constant(beta2)
         self.eps = self.constant(self.numbers["eps"])
         self.weight_decay = self.unless_zero(self.numbers["weight_decay"])
-        self.rate = StepTable(self._rates)
+        self.rate = StepTable(beta1, self.dtype, lambda beta1, step: 1 / (1 - beta1**step))
         self.mean, self.largest = torch.zeros_like(theta), torch.zeros_like(theta)
 
     def step(
@@ -52,6 +52,3 @@ class Adamax(Rule):
         torch.maximum(self.largest.mul_(self.decay), size, out=self.largest)
         torch.div(self.mean, self.largest, out=gradient)
         theta.addcmul_(gradient, self.lr * self.rate.at(self.steps), value=-1)
-
-    def _rates(self, steps: range) -> Float[Tensor, "runs steps"]:
-        return self.constant(1 / (1 - powers(self.numbers["betas"][:, :1], steps)))

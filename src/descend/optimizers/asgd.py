@@ -64,4 +64,4 @@ class ASGD(Rule):
             self.average.copy_(theta)
         else:
             weight = 1 / (self.steps - self.numbers["t0"]).clamp_(min=1)
-            self.average.lerp_(theta, self.constant(weight))
+            self.average.lerp_(theta, weight.to(self.dtype))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -12,6 +12,7 @@ Again = Callable[[], Float[Tensor, "runs"]]
 """Recomputes the loss of every run and refills the gradient buffer at the present parameters."""
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """An update rule for all runs of a stack at once, each with hyper-parameters of its own.
 

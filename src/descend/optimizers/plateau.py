@@ -40,8 +40,8 @@ class Plateau:
             raise RecipeError("`mode` differs between the runs of one stack, expected one value")
         self.sign = -1.0 if modes == {"max"} else 1.0
         self.base = base.double()
-        table = torch.tensor([[row[name] for name in NUMBERS] for row in settings])
-        columns = table.to(self.base).chunk(len(NUMBERS), dim=1)
+        table = [[row[name] for name in NUMBERS] for row in settings]
+        columns = self.base.new_tensor(table).chunk(len(NUMBERS), dim=1)
         self.shrink, self.patience, self.threshold, self.cooldown, self.min_lr = columns
         self.factor = torch.ones_like(self.base)
         self.best = torch.full_like(self.base, torch.inf * self.sign)

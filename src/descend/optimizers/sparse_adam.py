@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from descend.optimizers.adam import rate
 from descend.optimizers.optimizer import Again
 from descend.optimizers.rule import Rule
-from descend.optimizers.step_table import StepTable, powers
+from descend.optimizers.step_table import StepTable
 
 
 class SparseAdam(Rule):
@@ -45,7 +46,7 @@ class SparseAdam(Rule):
         self.sparse_rows = sparse_rows or (0, 0)
         self.mean_intake, self.square_intake = self.constant(1 - beta1), self.constant(1 - beta2)
         self.eps = self.constant(self.numbers["eps"])
-        self.rate = StepTable(self._rates)
+        self.rate = StepTable(self.numbers["betas"], self.dtype, rate)
         self.mean, self.square = torch.zeros_like(theta), torch.zeros_like(theta)
 
     def step(
@@ -65,10 +66,6 @@ class SparseAdam(Rule):
             first = [part[:, :sparse].view(-1, fan_in, fan_out) for part in whole]
             _advance(first, pace.where(_present(first[1])))
         _advance([part[:, sparse:] for part in whole], pace)
-
-    def _rates(self, steps: range) -> Float[Tensor, "runs steps"]:
-        beta1, beta2 = self.numbers["betas"].chunk(2, dim=1)
-        return self.constant((1 - powers(beta2, steps)).sqrt() / (1 - powers(beta1, steps)))
 
 
 class Pace(NamedTuple):

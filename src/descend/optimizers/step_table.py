@@ -1,25 +1,35 @@
-"""Per-run numbers that depend on nothing but the step, computed a block of steps ahead."""
+"""Per-run numbers that depend on nothing but settings and step, computed a block of steps ahead."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 BLOCK = 64
 
 
 class StepTable:
-    """The numbers f(t) of shape (runs, 1) for the steps t = 1, 2, …, looked up at no cost.
+    """The numbers f(settings of the run, t) of shape (runs, 1) for the steps t = 1, 2, ….
 
-    A tiny tensor operation costs a microsecond, a bias correction takes half a dozen of them:
-    for a small network that is a tenth of the step.
+    A tiny tensor operation costs a microsecond, a bias correction takes half a dozen of them: for
+    a small network that is a tenth of the step. Here the formula is one on plain floats, evaluated
+    once for runs of equal settings, so a run's numbers are the same bits in every stack.
     """
 
-    def __init__(self, numbers: Callable[[range], Float[Tensor, "runs steps"]]) -> None:
-        self._numbers = numbers
+    def __init__(
+        self,
+        settings: Float[Tensor, "runs settings"],
+        dtype: torch.dtype,
+        formula: Callable[..., float],
+    ) -> None:
+        rows = [tuple(row) for row in settings.tolist()]
+        self._distinct = list(dict.fromkeys(rows))
+        place = {row: place for place, row in enumerate(self._distinct)}
+        self._which = torch.tensor([place[row] for row in rows], device=settings.device)
+        self._dtype, self._formula = dtype, formula
         self._block = -1
         self._columns: tuple[Tensor, ...] = ()
 
@@ -27,23 +37,18 @@ class StepTable:
         """The numbers of that step."""
         block, column = divmod(step - 1, BLOCK)
         if block != self._block:
-            first = block * BLOCK + 1
-            numbers = self._numbers(range(first, first + BLOCK))
-            self._columns = numbers.T.contiguous().unsqueeze(-1).unbind()
-            self._block = block
+            self._block, self._columns = block, self._computed(block * BLOCK + 1)
         return self._columns[column]
 
-    def forget(self) -> None:
-        """Recomputes at the next look-up, because the runs have changed."""
+    def _computed(self, first: int) -> tuple[Tensor, ...]:
+        steps = range(first, first + BLOCK)
+        table = [[self._formula(*row, step) for row in self._distinct] for step in steps]
+        numbers = torch.tensor(table, dtype=self._dtype, device=self._which.device)
+        if len(self._distinct) > 1:
+            numbers = numbers[:, self._which]
+        return numbers.unsqueeze(-1).expand(-1, len(self._which), 1).unbind()
+
+    def keep(self, rows: Int64[Tensor, "kept"]) -> None:
+        """Lets every run but these leave."""
+        self._which = self._which[rows]
         self._block = -1
-
-
-def powers(base: Float[Tensor, "runs 1"], steps: range) -> Float[Tensor, "runs steps"]:
-    """baseᵗ in float64, equal for equal bases in whatever stack they stand.
-
-    Python's power, because the vectorised one rounds differently at the end of a tensor.
-    """
-    bases = base.flatten().tolist()
-    rows = {number: row for row, number in enumerate(dict.fromkeys(bases))}
-    table = torch.tensor([[number**step for step in steps] for number in rows], dtype=torch.float64)
-    return table[[rows[number] for number in bases]].to(base.device)
