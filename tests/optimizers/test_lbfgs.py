@@ -94,7 +94,7 @@ def _rows(search: str | None) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("search", [None, "strong_wolfe"])
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_each_run_moves_as_torch_moves_it(search: str | None, data: st.DataObject) -> None:
     """After each of 10 steps (200 moves by default) every run is where torch.optim.LBFGS puts it.

@@ -117,7 +117,7 @@ class Adam(Rule):
         thetas, gradients = theta.unbind(), gradient.unbind()
         means, squares = self.mean.unbind(), self.square.unbind()
         largest = self.largest.unbind() if self.amsgrad else ()
-        step = torch.tensor(float(self.steps), device=theta.device)
+        step = torch.full((), self.steps, dtype=torch.float32, device=theta.device)
         for (lr, beta1, beta2, eps, weight_decay), rows in self._runs_by_settings().items():
             kernel(
                 [thetas[row] for row in rows],

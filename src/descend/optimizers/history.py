@@ -11,8 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from descend.optimizers.strong_wolfe import factor
-
 
 class Pair(NamedTuple):
     """What one move taught: the move s, the gradient's change y, and ρ = 1 / y·s."""
@@ -53,13 +51,15 @@ class History:
     ) -> Float[Tensor, "parameters"]:
         """-H·g by the two-loop recursion (Nocedal & Wright 2006, algorithm 7.4)."""
         q = -gradient
+        most = torch.finfo(q.dtype).max  # beyond it torch would raise, and stop the other runs
         shares = []
         for s, y, rho in reversed(self.pairs):
             shares.append(float(s.dot(q)) * rho)
-            q.add_(y, alpha=factor(-shares[-1], q))
+            q.add_(y, alpha=max(-most, min(most, -shares[-1])))
         q.mul_(self.scale)
         for s, y, rho in self.pairs:
-            q.add_(s, alpha=factor(shares.pop() - float(y.dot(q)) * rho, q))
+            share = shares.pop() - float(y.dot(q)) * rho
+            q.add_(s, alpha=max(-most, min(most, share)))
         return q
 
     def tables(self, longest: int) -> dict[str, Tensor]:
