@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,19 +16,21 @@ from descend import __version__
 from descend.data.arrays import from_arrays
 from descend.data.examples import Examples
 from descend.data.sources import load
-from descend.errors import DataError, RecipeError, RunError
-from descend.laboratory import Lab, LabResult, find_lab, labs
+from descend.errors import DataError, NetworkError, RecipeError, RunError
+from descend.laboratory import LabResult, find_lab, labs
 from descend.network.architecture import architecture_of, parameters_of
 from descend.recipe import Recipe
-from descend.recipe.defaults import Facts, complete
+from descend.recipe.defaults import Facts, complete, with_scales
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
 from descend.runs.session import CHECKPOINT_SECONDS, Session, Tell
+from descend.training.targets import with_class_weights
 from descend.training.training import Training
 
 __all__ = ["Run", "evaluate", "lab", "labs", "load_run", "predict", "resume", "train"]
 
 Arrays = tuple[Any, Any]
+OVER = ("finished", "diverged")  # statuses of a run that nothing is left to do for
 MANY_FLOPS = 5e8  # of one step: only then does a second thread pay
 VERSIONS = ("torch", "numpy", "polars", "safetensors", "pydantic")
 
@@ -50,9 +52,10 @@ def train(
 ) -> Run:
     """Train a recipe, a lab or a source of examples, and return the finished run.
 
-    recipe: a Recipe, its tree, the path of its TOML file, the name of a lab, or the name of a source.
+    recipe: a Recipe, its tree, the path of its TOML file, the name of a lab or of a source.
     edits: changes by dotted name; seed and epochs are short for two of them.
-    seeds: train that many networks side by side, with seeds from `training.seed` on, or these seeds.
+    seeds: train that many networks side by side, with seeds from `training.seed` on, or with
+    these seeds.
     data: arrays (x, y) or Examples in place of the recipe's source.
     out: the folder that the run's folder is made in; None keeps the run in memory.
     device: "auto", "cpu" or "cuda"; threads: of the CPU, None chooses by the size of the network.
@@ -61,22 +64,28 @@ def train(
     Ctrl-C stops in good order: the run returns with status "interrupted" and can be resumed.
     Raises RecipeError, DataError or RunError before anything is written.
     """
-    given, name = as_recipe(recipe)
+    given, name = as_recipe(recipe, "arrays" if data is not None else None)
     short = {"training.seed": seed, "training.epochs": epochs}
     wanted = {field: value for field, value in short.items() if value is not None}
-    given = given.edited({**wanted, **(edits or {})})
-    examples = _examples(given, data, data_dir)
-    completed = complete(given, facts_of(examples))
+    completed, examples = complete_with_examples(
+        given.edited({**wanted, **(edits or {})}), data, data_dir
+    )
     each = [completed.edited({"training.seed": one}) for one in _seeds(completed, seeds)]
     chosen = device_named(device)
-    with cpu_threads(threads or threads_for(each, examples, chosen)) as used:
+    if threads is None:
+        threads = threads_for(each, examples, chosen)
+    facts = _facts(name, each, chosen, threads, _data_facts(examples, data, data_dir))
+    with cpu_threads(threads):
         training = Training(each, examples, chosen)
-        folder = None
-        if out is not None:
-            facts = _facts(name, each, examples, chosen, used, data is not None)
-            folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
-        session = Session(training, folder, tell, checkpoint_seconds)
-        return Run.of(training, session, session.run())
+        if out is None:
+            return _run(Session(training, None, tell), facts)
+        folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
+        with folder.locked():
+            try:
+                return _run(Session(training, folder, tell, checkpoint_seconds), facts)
+            except (RecipeError, DataError, NetworkError):
+                folder.remove()  # what cannot be trained leaves nothing behind
+                raise
 
 
 def resume(
@@ -89,33 +98,27 @@ def resume(
 ) -> Run:
     """Continue an interrupted or killed run, bit for bit as if nothing had happened.
 
-    A finished run is returned as it is. data: the arrays again, for a run that was trained on arrays.
-    Raises RunError where the folder is none of a run, or its data have changed.
+    A finished run is returned as it is. data: the arrays again, for a run that was trained on them.
+    Raises RunError where the folder is none of a run or another process trains in it, and DataError
+    where its data have changed.
     """
     folder = RunFolder.open(run)
-    facts = folder.read_facts()
-    if facts["status"] in ("finished", "diverged"):
+    if folder.read_facts()["status"] in OVER:
         return Run.read(run)
-    recipe = Recipe.read(folder.recipe)
-    if facts["data"]["is_from_arrays"] and data is None:
-        raise RunError(
-            f"a run that was trained on arrays must be given them again: {str(run)!r}",
-            hint="descend.resume(run, data=(x, y))",
-        )
-    examples = _examples(recipe, data, data_dir)
-    if examples.fingerprint != facts["data"]["fingerprint"]:
-        raise RunError(
-            f"the data must be those that the run began with: {examples.name} has another fingerprint",
-            hint="restore the data, or train anew",
-        )
-    each = [recipe.edited({"training.seed": seed}) for seed in facts["seeds"]]
-    with cpu_threads(facts["threads"]):
-        training = Training(each, examples, device_named(facts["device"]))
-        session = Session(training, folder, tell, checkpoint_seconds)
-        state = folder.read_checkpoint()
-        if state is not None:
-            session.load(state)
-        return Run.of(training, session, session.run())
+    with folder.locked():
+        facts = folder.read_facts()
+        if facts["status"] in OVER:  # meanwhile
+            return Run.read(run)
+        recipe = Recipe.read(folder.recipe)
+        examples = _same_examples(recipe, facts["data"], data, data_dir, run)
+        each = [recipe.edited({"training.seed": seed}) for seed in facts["seeds"]]
+        with cpu_threads(facts["threads"]):
+            training = Training(each, examples, device_named(facts["device"]))
+            session = Session(training, folder, tell, checkpoint_seconds)
+            state = folder.read_checkpoint()
+            if state is not None:
+                session.load(state)
+            return _run(session, facts)
 
 
 def load_run(run: Path | str) -> Run:
@@ -133,9 +136,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Loss and metrics of a run on raw examples (x, y), or on a split of its own data by name."""
     run = _as_run(run)
-    if not isinstance(x, str):
-        return run.evaluate(x, y)
-    return run.evaluate(load(run.recipe.data, data_dir).split(x))
+    if isinstance(x, str):
+        x = _same_examples(run.recipe, run.data, None, data_dir, run.folder or "the run").split(x)
+    return run.evaluate(x, y)
 
 
 def lab(name: str, **options: Any) -> LabResult:
@@ -143,8 +146,10 @@ def lab(name: str, **options: Any) -> LabResult:
     return find_lab(name).run(train, **options)
 
 
-def as_recipe(given: Recipe | Mapping[str, Any] | Path | str) -> tuple[Recipe, str]:
-    """The recipe that is meant, and a name for its runs."""
+def as_recipe(
+    given: Recipe | Mapping[str, Any] | Path | str, source: str | None = None
+) -> tuple[Recipe, str]:
+    """The recipe that is meant, and a name for its runs; source: where a mapping names none."""
     from descend.data.names import SOURCES, is_path
     from descend.laboratory import lab_names
     from descend.recipe.names import nearest
@@ -152,6 +157,9 @@ def as_recipe(given: Recipe | Mapping[str, Any] | Path | str) -> tuple[Recipe, s
     if isinstance(given, Recipe):
         return given, given.title or given.data.source
     if isinstance(given, Mapping):
+        named = isinstance(given.get("data"), Mapping) and "source" in given["data"]
+        if source is not None and not named:
+            given = {**given, "data": {**given.get("data", {}), "source": source}}
         return as_recipe(Recipe.of(given))
     text = str(given)
     if text.endswith(".toml"):
@@ -168,6 +176,15 @@ def as_recipe(given: Recipe | Mapping[str, Any] | Path | str) -> tuple[Recipe, s
     )
 
 
+def complete_with_examples(
+    recipe: Recipe, data: Examples | Arrays | None = None, data_dir: Path | str | None = None
+) -> tuple[Recipe, Examples]:
+    """The recipe with every choice made, and the examples that they were made for."""
+    recipe = with_scales(recipe)
+    examples = _examples(recipe, data, data_dir)
+    return with_class_weights(complete(recipe, facts_of(examples)), examples), examples
+
+
 def facts_of(examples: Examples) -> Facts:
     """What the open choices of a recipe depend on."""
     preparation = examples.preparation
@@ -178,6 +195,7 @@ def facts_of(examples: Examples) -> Facts:
         splits=tuple(examples.splits),
         scale=preparation.scaling,
         target_scale=preparation.target_scaling,
+        chosen=examples.chosen,
     )
 
 
@@ -195,15 +213,15 @@ def threads_for(recipes: Sequence[Recipe], examples: Examples, device: torch.dev
     """One thread for small networks, which a second only slows; else as many as there are cores."""
     parameters = parameters_of(architecture_of(recipes[0], examples.features))
     batch = recipes[0].training.batch_size
-    rows = len(examples.train) if batch == "all" else batch
-    flops = 6 * parameters * int(rows) * len(recipes)
+    rows = batch if isinstance(batch, int) else len(examples.train)
+    flops = 6 * parameters * rows * len(recipes)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return 1 if flops < MANY_FLOPS or device.type != "cpu" else min(cores or 1, 8)
 
 
 @contextmanager
 def cpu_threads(count: int) -> Iterator[int]:
-    """torch with `count` threads, and as it was afterwards."""
+    """Let torch use `count` threads, and as many as before afterwards."""
     if count < 1:
         raise RunError(f"`--threads` must be 1 or more: {count}")
     before = torch.get_num_threads()
@@ -234,6 +252,33 @@ def _examples(
     return from_arrays(x, y, recipe.data)
 
 
+def _same_examples(
+    recipe: Recipe,
+    facts: Mapping[str, Any],
+    data: Examples | Arrays | None,
+    data_dir: Path | str | None,
+    run: Path | str,
+) -> Examples:
+    """The examples that a run began with, loaded or given again."""
+    if facts["is_from_arrays"] and data is None:
+        raise DataError(
+            f"the arrays must be given again for a run that was trained on arrays: {str(run)!r}",
+            hint="as in descend.resume(run, data=(x, y)) or descend.evaluate(run, x, y)",
+        )
+    examples = _examples(recipe, data, data_dir or facts["folder"])
+    if examples.fingerprint != facts["fingerprint"]:
+        raise DataError(
+            "the data must be those that the run began with: "
+            f"{examples.name} has another fingerprint",
+            hint="restore the data, or train anew",
+        )
+    return examples
+
+
+def _run(session: Session, facts: Mapping[str, Any]) -> Run:
+    return Run.of(session, session.run(), facts["data"])
+
+
 def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
     first = recipe.training.seed
     if seeds is None:
@@ -244,13 +289,24 @@ def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
     return chosen
 
 
+def _data_facts(
+    examples: Examples, data: Examples | Arrays | None, data_dir: Path | str | None
+) -> dict[str, Any]:
+    return {
+        "source": examples.name,
+        "is_from_arrays": data is not None,
+        "folder": None if data_dir is None else str(Path(data_dir).resolve()),
+        "fingerprint": examples.fingerprint,
+        "examples": {split: len(part) for split, part in examples.splits.items()},
+    }
+
+
 def _facts(
     name: str,
     recipes: Sequence[Recipe],
-    examples: Examples,
     device: torch.device,
     threads: int,
-    is_from_arrays: bool,
+    data: Mapping[str, Any],
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -258,12 +314,7 @@ def _facts(
         "seeds": [recipe.training.seed for recipe in recipes],
         "device": device.type,
         "threads": threads,
-        "data": {
-            "source": examples.name,
-            "is_from_arrays": is_from_arrays,
-            "fingerprint": examples.fingerprint,
-            "examples": {split: len(part) for split, part in examples.splits.items()},
-        },
+        "data": data,
         "versions": {
             "descend": __version__,
             "python": platform.python_version(),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +19,54 @@ from descend.errors import RunError
 if TYPE_CHECKING:
     import polars
 
+TEMPORARY = ".tmp"
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content`; a crash at any moment leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Where to write what then becomes `path`; a crash leaves the old file or the new one, whole.
+
+    Raises RunError where it cannot be written; what was written so far is removed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        sync(temporary)
         temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise RunError(
-            f"{path.name} must be writable in {str(path.parent)!r}: {error.strerror}",
-            hint="free space, or choose another place with --out; finished work is kept",
-        ) from None
+        sync(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError | safetensors.SafetensorError):
+            raise unwritable(path, error) from None
+        raise
+
+
+def unwritable(path: Path, error: Exception) -> RunError:
+    """The error of a file that could not be written."""
+    reason = getattr(error, "strerror", None) or error
+    return RunError(
+        f"{path.name} must be writable in {str(path.parent)!r}: {reason}",
+        hint="free space or allow writing there, then `descend resume` goes on from what is kept; "
+        "--out chooses another place",
+    )
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, lie on the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open folders
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, content: str) -> None:
     """Replace `path` by a text in UTF-8."""
-    write_bytes(path, content.encode())
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -54,7 +82,17 @@ def to_json(content: Any, indent: int | None = None) -> str:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Replace `path` by a safetensors file."""
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, safetensors.torch.save(_unshared(on_cpu)))
+    with replacing(path) as temporary:
+        safetensors.torch.save_file(_unshared(on_cpu), temporary)
+
+
+def write_table(path: Path, frame: polars.DataFrame) -> None:
+    """Replace `path` by a Parquet file."""
+    buffer = BytesIO()
+    # level 1: half the time of polars' own choice and as small, for losses
+    frame.write_parquet(buffer, compression="zstd", compression_level=1, statistics=False)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -65,13 +103,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path.name} must be a safetensors file: {str(path)!r} ({error})") from None
 
 
-def write_table(path: Path, frame: polars.DataFrame) -> None:
-    """Replace `path` by a Parquet file."""
-    from io import BytesIO
+def read_table(path: Path) -> polars.DataFrame:
+    """The table of a Parquet file; RunError where it is missing or torn."""
+    import polars
 
-    buffer = BytesIO()
-    frame.write_parquet(buffer, compression="zstd", statistics=False)
-    write_bytes(path, buffer.getvalue())
+    try:
+        return polars.read_parquet(path, memory_map=False)
+    except (OSError, polars.exceptions.PolarsError) as error:
+        raise RunError(f"{path.name} must be a Parquet file: {str(path)!r} ({error})") from None
 
 
 def read_json(path: Path) -> Any:
@@ -86,7 +125,7 @@ def read_json(path: Path) -> Any:
 
 
 def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """safetensors refuses tensors that share memory: copy the later ones."""
+    """The tensors without shared memory, which safetensors refuses: the later ones are copies."""
     seen: set[int] = set()
     result = {}
     for name, tensor in tensors.items():
@@ -94,14 +133,6 @@ def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         result[name] = tensor.clone() if place in seen else tensor
         seen.add(place)
     return result
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _finite(content: Any) -> Any:

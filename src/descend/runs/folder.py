@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
@@ -18,8 +18,10 @@ from descend.errors import RunError
 from descend.recipe import Recipe
 from descend.runs import files
 
-if TYPE_CHECKING:
-    import polars
+try:
+    import fcntl
+except ImportError:  # Windows: two processes that resume one folder are not kept apart
+    fcntl = None  # type: ignore[assignment]
 
 
 class RunFolder:
@@ -30,16 +32,20 @@ class RunFolder:
 
     @classmethod
     def create(
-        cls, root: Path | str, name: str, recipe: Recipe, facts: Mapping[str, Any], preparation: Preparation
+        cls,
+        root: Path | str,
+        name: str,
+        recipe: Recipe,
+        facts: Mapping[str, Any],
+        preparation: Preparation,
     ) -> RunFolder:
         """A new folder `<date>_<time>_<name>_<id>` below `root`, complete or not there at all."""
         root = Path(root)
         now = datetime.now().astimezone()
-        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
-        path = root / f"{now:%Y-%m-%d_%H%M%S}_{slug}_{secrets.token_hex(2)}"
-        hidden = root / f".{path.name}.tmp"
         try:
             root.mkdir(parents=True, exist_ok=True)
+            path = _free_place(root, f"{now:%Y-%m-%d_%H%M%S}_{_slug(name)}")
+            hidden = root / f".{path.name}{files.TEMPORARY}"
             hidden.mkdir()
         except OSError as error:
             raise RunError(
@@ -52,9 +58,10 @@ class RunFolder:
             files.write_text(folder.preparation, preparation.to_json() + "\n")
             folder.write_facts({"created": now.isoformat(timespec="seconds"), **facts})
             hidden.rename(path)
-        except BaseException:
+            files.sync(root)
+        except BaseException as error:
             shutil.rmtree(hidden, ignore_errors=True)
-            raise
+            raise files.unwritable(path, error) if isinstance(error, OSError) else error from None
         return cls(path)
 
     @classmethod
@@ -77,6 +84,33 @@ class RunFolder:
     weights = property(lambda self: self.path / "weights.safetensors")
     checkpoint = property(lambda self: self.path / "checkpoint" / "state.safetensors")
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """No other process trains in the folder meanwhile; a crash lifts the lock.
+
+        What a process that was killed had only begun to write is removed.
+        """
+        try:
+            # recipe.toml, because it alone is never replaced; NFS locks what is open for writing
+            file = self.recipe.open("r+b")
+        except OSError as error:
+            raise files.unwritable(self.recipe, error) from None
+        with file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise RunError(
+                        f"RUN must not be in training already: {str(self.path)!r}",
+                        hint="wait for the process that trains it, or stop that one",
+                    ) from None
+                except OSError:
+                    pass  # a file system without locks
+            for left in self.path.rglob(f".*{files.TEMPORARY}"):
+                with suppress(OSError):
+                    left.unlink()
+            yield
+
     def read_facts(self) -> dict[str, Any]:
         """What `run.json` says."""
         facts: dict[str, Any] = files.read_json(self.facts)
@@ -88,7 +122,10 @@ class RunFolder:
 
     def write_checkpoint(self, state: Mapping[str, Tensor]) -> None:
         """Replace the checkpoint."""
-        self.checkpoint.parent.mkdir(exist_ok=True)
+        try:
+            self.checkpoint.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise files.unwritable(self.checkpoint, error) from None
         files.write_tensors(self.checkpoint, state)
 
     def read_checkpoint(self) -> dict[str, Tensor] | None:
@@ -98,3 +135,18 @@ class RunFolder:
     def drop_checkpoint(self) -> None:
         """The run is over: nothing is left to continue."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Nothing came of the run."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _free_place(root: Path, stem: str) -> Path:
+    while True:
+        path = root / f"{stem}_{secrets.token_hex(2)}"
+        if not path.exists():
+            return path
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "run"

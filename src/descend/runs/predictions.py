@@ -36,27 +36,24 @@ class Predictions:
         return [self.classes[int(value)] for value in self.values]
 
 
-def predict(stack: Stack, run: int, recipe: Recipe, preparation: Preparation, x: Tensor) -> Predictions:
-    """The predictions of one run of a stack for raw inputs."""
-    chunks = [outputs[run].clone() for outputs in outputs_of(stack, preparation, x)]
-    outputs = torch.cat(chunks)
+def predict(stack: Stack, recipe: Recipe, preparation: Preparation, x: Tensor) -> Predictions:
+    """The predictions of a stack of one network for raw inputs."""
+    outputs = torch.cat([chunk[0].clone() for chunk in outputs_of(stack, preparation, x)])
     if x.ndim == 3:
-        outputs = outputs.unflatten(0, (x.shape[0], x.shape[1]))
+        outputs = outputs.view(*x.shape[:2], -1)
     classes = preparation.classes
-    probabilities = probabilities_of(outputs, recipe)
     if preparation.task in ("regression", "autoencoder"):
         return Predictions(outputs, None, preparation.targets_back(outputs), None)
+    probabilities = probabilities_of(outputs, recipe)
     if preparation.task == "multilabel":
         return Predictions(outputs, probabilities, (probabilities > 0.5).float(), classes)
     if outputs.shape[-1] == 1:  # one output says yes or no
-        yes = probabilities
-        return Predictions(
-            outputs, torch.cat([1 - yes, yes], dim=-1), (yes.squeeze(-1) > 0.5).long(), classes
-        )
+        both = torch.cat([1 - probabilities, probabilities], dim=-1)
+        return Predictions(outputs, both, (probabilities.squeeze(-1) > 0.5).long(), classes)
     return Predictions(outputs, probabilities, outputs.argmax(dim=-1), classes)
 
 
-def probabilities_of(outputs: Tensor, recipe: Recipe) -> Tensor:
+def probabilities_of(outputs: Float[Tensor, "*rows outputs"], recipe: Recipe) -> Tensor:
     """The probabilities that outputs mean under the loss that they were trained with."""
     loss, loss_on = recipe.training.loss, recipe.training.loss_on
     if loss == "bce" and loss_on == "logits":

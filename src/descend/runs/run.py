@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +23,14 @@ from descend.recipe import Recipe
 from descend.runs import files
 from descend.runs.folder import RunFolder
 from descend.runs.predictions import Predictions, predict
-from descend.runs.session import Session, results_of
-from descend.runs.weights import load_weights
+from descend.runs.session import Session
+from descend.runs.weights import alone, load_weights
 from descend.training.evaluation import score_split
 
 if TYPE_CHECKING:
     import polars
 
-    from descend.training.training import Training
+    Table = Callable[[], polars.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +39,7 @@ class Run:
 
     folder: where it lies, or None; status: "finished", "interrupted" or "diverged";
     results: each network's seed, status, epochs and final metrics; seconds: the time it took;
-    recipe: with every choice made; history_table, trace: polars data frames with a column `run`.
+    recipe: with every choice made; data: what `run.json` says of the examples.
     """
 
     folder: Path | None
@@ -44,10 +47,21 @@ class Run:
     status: str
     results: list[dict[str, Any]]
     seconds: float
-    history_table: polars.DataFrame
-    trace: polars.DataFrame
+    data: Mapping[str, Any]
     preparation: Preparation
     stack: Stack
+    make_history: Table = field(repr=False)
+    make_trace: Table = field(repr=False)
+
+    @cached_property
+    def history_table(self) -> polars.DataFrame:
+        """One row for each network (column `run`) and epoch."""
+        return self.make_history()
+
+    @cached_property
+    def trace(self) -> polars.DataFrame:
+        """One row for each network, sampled step, layer and quantity; layer 0 is the network."""
+        return self.make_trace()
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -74,19 +88,19 @@ class Run:
 
     def predict(self, x: Any, *, run: int = 0) -> Predictions:
         """What network `run` says about raw inputs x (examples, features), or about one example."""
-        raw = inputs_from_arrays(x, self.preparation)
-        return predict(self.stack, self._place(run), self.recipe, self.preparation, raw)
+        raw = inputs_from_arrays(x, self.preparation).to(self.stack.theta.device)
+        return predict(self._alone(run), self.recipe, self.preparation, raw)
 
     def evaluate(self, x: Any, y: Any = None, *, run: int = 0) -> dict[str, float]:
         """Loss and metrics of network `run` on raw examples, scaled as in training."""
         split = x if isinstance(x, Split) else split_from_arrays(x, y, self.preparation)
-        scores = score_split(self.stack, self.recipe, self.preparation, split)
-        place = self._place(run)
-        return {name: float(values[place]) for name, values in scores.items()}
+        split = split.to(self.stack.theta.device)
+        scores = score_split(self._alone(run), self.recipe, self.preparation, split)
+        return {name: float(values) for name, values in scores.items()}
 
     def to_torch(self, *, run: int = 0) -> nn.Sequential:
         """Network `run` as plain torch modules; they take prepared inputs and give its outputs."""
-        return to_sequential(self.stack, self._place(run))
+        return to_sequential(self._alone(run), 0)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `train --json` prints."""
@@ -100,31 +114,31 @@ class Run:
         }
         return document if len(self.results) == 1 else {**document, "runs": self.results}
 
-    def _place(self, run: int) -> int:
+    def _alone(self, run: int) -> Stack:
         if not 0 <= run < len(self.results):
             raise RunError(f"`run` must be from 0 to {len(self.results) - 1}: {run}")
-        return run
+        return alone(self.stack, run)
 
     @classmethod
-    def of(cls, training: Training, session: Session, status: str) -> Run:
-        """The run of a training that has just ended."""
+    def of(cls, session: Session, status: str, data: Mapping[str, Any]) -> Run:
+        """The run of a session that has just ended."""
+        training = session.training
         return cls(
             folder=None if session.folder is None else session.folder.path,
             recipe=training.recipe,
             status=status,
-            results=results_of(training),
+            results=session.results,
             seconds=session.seconds,
-            history_table=training.history.frame(),
-            trace=training.trace.frame(),
+            data=data,
             preparation=training.examples.preparation,
-            stack=training.whole_stack(),
+            stack=session.stack,
+            make_history=training.history.frame,
+            make_trace=training.trace.frame,
         )
 
     @classmethod
     def read(cls, path: Path | str) -> Run:
         """The finished run of a folder; RunError where there is none."""
-        import polars
-
         folder = RunFolder.open(path)
         facts = folder.read_facts()
         if not folder.weights.is_file() or "runs" not in facts:
@@ -134,11 +148,11 @@ class Run:
             )
         recipe = Recipe.read(folder.recipe)
         preparation = Preparation.from_json(folder.preparation.read_text(encoding="utf-8"))
-        seeds = [result["seed"] for result in facts["runs"]]
-        recipes = [recipe.edited({"training.seed": seed}) for seed in seeds]
+        results = [_with_nan(result) for result in facts["runs"]]
+        architecture = architecture_of(recipe, preparation.features)
         stack = Stack(
-            [architecture_of(each, preparation.features) for each in recipes],
-            seeds,
+            [architecture] * len(results),
+            [result["seed"] for result in results],
             dtype=getattr(torch, recipe.training.dtype),
         )
         load_weights(stack, files.read_tensors(folder.weights))
@@ -146,10 +160,17 @@ class Run:
             folder=folder.path,
             recipe=recipe,
             status=facts["status"],
-            results=facts["runs"],
+            results=results,
             seconds=facts["seconds"],
-            history_table=polars.read_parquet(folder.metrics),
-            trace=polars.read_parquet(folder.trace),
+            data=facts["data"],
             preparation=preparation,
             stack=stack,
+            make_history=partial(files.read_table, folder.metrics),
+            make_trace=partial(files.read_table, folder.trace),
         )
+
+
+def _with_nan(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's results with the metrics that JSON cannot hold as NaN again."""
+    metrics = result["metrics"].items()
+    return {**result, "metrics": {name: math.nan if v is None else v for name, v in metrics}}

@@ -8,18 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from descend.recipe import Recipe
+from descend.errors import RunError
+from descend.network.stack import Stack
 from descend.runs import files
 from descend.runs.folder import RunFolder
 from descend.runs.weights import named_weights
-from descend.training.training import Progress, Training
+from descend.training.progress import Progress
+from descend.training.training import Training
+
+if TYPE_CHECKING:
+    import polars
 
 CHECKPOINT_SECONDS = 10.0
+SECONDS_A_SECOND = 2.0  # of writing; beyond half a second checkpoints take 5 % of the time
 
 Tell = Callable[[Progress], None]
 
@@ -27,7 +33,8 @@ Tell = Callable[[Progress], None]
 class Session:
     """Watches a training: saves it every now and then, stops it when asked, writes its results.
 
-    folder None: everything stays in memory.
+    folder None: everything stays in memory. After `run`: stack, of all networks with the weights
+    they ended with; results, each network's seed, status, epochs and final metrics; seconds.
     """
 
     def __init__(
@@ -39,23 +46,25 @@ class Session:
     ) -> None:
         self.training, self.folder = training, folder
         self.telling = tell
-        self.checkpoint_seconds = checkpoint_seconds
-        self.seconds_before = 0.0
+        self.checkpoint_seconds = self.pause = checkpoint_seconds
+        self.seconds = 0.0
         self.is_asked_to_stop = False
 
     def run(self) -> str:
         """Train to the end or until asked to stop; returns the status of the run."""
-        self.began = self.saved = perf_counter()
-        with _stopping_on_interrupt(self._ask_to_stop):
-            is_finished = self.training.run(self)
-        status = status_of(self.training.status) if is_finished else "interrupted"
-        self.seconds = self.seconds_before + perf_counter() - self.began
-        if self.folder is not None:
-            if is_finished:
-                self._write_results(self.folder)
-            self._update_facts(self.folder, status)
-            if is_finished:
-                self.folder.drop_checkpoint()
+        self.saved = perf_counter()
+        self.began = self.saved - self.seconds  # a resumed run began so much earlier
+        try:
+            with _stopping_on_interrupt(self._ask_to_stop):
+                is_finished = self.training.run(self)
+                self.seconds = perf_counter() - self.began
+                status = status_of(self.training.status) if is_finished else "interrupted"
+                self.stack = self.training.whole_stack()
+                self.results = results_of(self.training, self.stack)
+                if self.folder is not None:
+                    self._write(self.folder, status)
+        except KeyboardInterrupt:  # the second one: nothing more is written
+            raise KeyboardInterrupt(self._stopped_at_once()) from None
         return status
 
     def tell(self, progress: Progress) -> None:
@@ -63,39 +72,56 @@ class Session:
             self.telling(progress)
 
     def wants_checkpoint(self) -> bool:
-        return self.folder is not None and perf_counter() - self.saved >= self.checkpoint_seconds
+        return self.folder is not None and perf_counter() - self.saved >= self.pause
 
     def wants_to_stop(self) -> bool:
         return self.is_asked_to_stop
 
     def save(self, state: dict[str, Tensor]) -> None:
-        if self.folder is not None:
-            seconds = self.seconds_before + perf_counter() - self.began
-            self.folder.write_checkpoint({**state, "seconds": torch.tensor(seconds)})
+        if self.folder is None:
+            return
+        begin = perf_counter()
+        seconds = torch.tensor(begin - self.began, dtype=torch.float64)
+        self.folder.write_checkpoint({**state, "seconds": seconds})
         self.saved = perf_counter()
+        cost = self.saved - begin
+        self.pause = self.checkpoint_seconds * max(1.0, SECONDS_A_SECOND * cost)
 
     def load(self, state: dict[str, Tensor]) -> None:
-        """Continue from a checkpoint."""
-        self.seconds_before = float(state.pop("seconds"))
-        self.training.load_state(state)
+        """Continue from a checkpoint; RunError where it is another training's."""
+        try:
+            self.seconds = float(state["seconds"])
+            self.training.load_state(state)
+        except (KeyError, IndexError, ValueError, RuntimeError) as error:
+            raise RunError(
+                f"the checkpoint must be one of this recipe: {error}",
+                hint="recipe.toml must be as the run left it",
+            ) from None
+
+    def _stopped_at_once(self) -> str:
+        if self.folder is None:
+            return "stopped at once; nothing was kept"
+        return (
+            f"stopped at once; continue from the last checkpoint: descend resume {self.folder.path}"
+        )
 
     def _ask_to_stop(self) -> None:
         self.is_asked_to_stop = True
 
-    def _write_results(self, folder: RunFolder) -> None:
+    def _write(self, folder: RunFolder, status: str) -> None:
+        """The results; `run.json` after them and the checkpoint last, so that no kill loses any."""
         training = self.training
-        files.write_table(folder.metrics, training.history.frame())
-        files.write_table(folder.trace, training.trace.frame())
-        if training.pretraining:
-            files.write_table(folder.pretraining, pretraining_frame(training.pretraining))
-        files.write_tensors(folder.weights, named_weights(training.whole_stack()))
-
-    def _update_facts(self, folder: RunFolder, status: str) -> None:
-        facts = folder.read_facts()
-        facts |= {"status": status, "seconds": round(self.seconds, 3), "step": self.training.step}
+        facts = {"status": status, "seconds": round(self.seconds, 3), "step": training.step}
         if status != "interrupted":
-            facts["runs"] = results_of(self.training)
-        folder.write_facts(facts)
+            files.write_table(folder.metrics, training.history.frame())
+            files.write_table(folder.trace, training.trace.frame())
+            if training.pretraining:
+                files.write_table(folder.pretraining, pretraining_frame(training.pretraining))
+            files.write_tensors(folder.weights, named_weights(self.stack))
+            facts["runs"] = self.results
+        folder.write_facts({**folder.read_facts(), **facts})
+        if status != "interrupted":
+            folder.drop_checkpoint()
 
 
 def status_of(statuses: list[str]) -> str:
@@ -103,21 +129,23 @@ def status_of(statuses: list[str]) -> str:
     return "diverged" if all(status == "diverged" for status in statuses) else "finished"
 
 
-def results_of(training: Training) -> list[dict[str, Any]]:
+def results_of(training: Training, stack: Stack) -> list[dict[str, Any]]:
     """Each network's seed, status, epochs and final metrics."""
-    scores = training.score()
+    scores = {name: values.tolist() for name, values in training.score(stack).items()}
     return [
         {
             "seed": recipe.training.seed,
-            "status": training.status[run],
-            "epochs": int(training.history.lengths[run]),
-            "metrics": {name: float(values[run]) for name, values in scores.items()},
+            "status": status if status != "running" else "interrupted",
+            "epochs": epochs,
+            "metrics": {name: values[run] for name, values in scores.items()},
         }
-        for run, recipe in enumerate(training.recipes)
+        for run, (recipe, status, epochs) in enumerate(
+            zip(training.recipes, training.status, training.history.lengths.tolist(), strict=True)
+        )
     ]
 
 
-def pretraining_frame(measured: list[dict[str, Tensor]]) -> Any:
+def pretraining_frame(measured: list[dict[str, Tensor]]) -> polars.DataFrame:
     """One row for each run, layer, epoch and quantity of the machines' training."""
     import polars
 
@@ -138,7 +166,11 @@ def _stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        # None: a handler that was not installed from Python
+        number: signal.getsignal(number) or signal.SIG_DFL
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
 
     def handle(number: int, frame: FrameType | None) -> None:
         stop()

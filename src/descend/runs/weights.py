@@ -16,7 +16,9 @@ def named_weights(stack: Stack) -> dict[str, Tensor]:
     Layers with batch normalisation also have `.scale`, `.shift`, `.running_mean`, `.running_var`.
     """
     named = {}
-    for number, (views, running) in enumerate(zip(stack.views, stack.running, strict=True), start=1):
+    for number, (views, running) in enumerate(
+        zip(stack.views, stack.running, strict=True), start=1
+    ):
         named[f"layer{number}.weight"] = views.w
         named[f"layer{number}.bias"] = views.b.squeeze(1)
         if views.scale is not None and views.shift is not None and running is not None:
@@ -37,3 +39,18 @@ def load_weights(stack: Stack, named: Mapping[str, Tensor]) -> None:
                 hint="weights.safetensors and recipe.toml belong to different runs",
             )
         place.copy_(named[name])
+
+
+def alone(stack: Stack, run: int) -> Stack:
+    """A stack of that one run, so that nothing is computed for the others."""
+    if stack.runs == 1:
+        return stack
+    one = Stack(
+        stack.architectures[run : run + 1],
+        [int(stack.seeds[run])],
+        dtype=stack.theta.dtype,
+        device=stack.theta.device,
+    )
+    one.theta.copy_(stack.theta[run])
+    one.statistics.copy_(stack.statistics[run])
+    return one
