@@ -62,6 +62,12 @@ class Stack:
     def runs(self) -> int:
         return len(self.theta)
 
+    def row(self, run: int) -> int:
+        """`run` itself; NetworkError if the stack has no such run."""
+        if not 0 <= run < self.runs:
+            raise NetworkError(f"`run` must be from 0 to {self.runs - 1}: {run}")
+        return run
+
     def initialise(self, generators: Sequence[Generator]) -> None:
         """Draw the weights and biases of each run from its own generator, on the CPU."""
         for run, (blocks, generator) in enumerate(zip(self.architectures, generators, strict=True)):
