@@ -19,7 +19,7 @@ Units = Float[Tensor, "runs batch units"]
 
 aten = torch.ops.aten
 
-SATURATED_SIGMOID = 1 / (1 + math.exp(5))  # |z| > 5: less than 0.7 % of the slope is left
+SATURATED_SIGMOID = 1 / (1 + math.exp(5))  # |z| > 5: less than 2.7 % of the largest slope is left
 SATURATED_TANH = math.tanh(2.5)  # the same place, as tanh(z) = 2 sigmoid(2z) - 1
 
 

@@ -212,7 +212,7 @@ class Objective:
             return flat.sum(dim=1) if self.is_sum else flat.mean(dim=1)
         each = values if values.ndim == weight.ndim else _mean_or_sum(values, self.is_sum)
         total = (each * weight).sum(dim=1)
-        return total if self.is_sum else total / weight.sum(dim=1)
+        return total if self.is_sum else total / _sum_of(weight)
 
     def slope(self, outputs: Outputs, y: Targets, weight: Tensor | None = None) -> Outputs:
         """dL/d outputs; follows `value` of the same outputs."""
@@ -220,8 +220,13 @@ class Objective:
         count = 1 if self.loss.counts_classes else outputs.shape[2]
         if weight is None:
             return slopes if self.is_sum else slopes.mul_(1 / (outputs.shape[1] * count))
-        share = weight if self.is_sum else weight / (weight.sum(dim=1, keepdim=True) * count)
+        share = weight if self.is_sum else weight / (_sum_of(weight) * count).unsqueeze(1)
         return slopes.mul_(share.unsqueeze(-1))
+
+
+def _sum_of(weight: Float[Tensor, "runs batch"]) -> Float[Tensor, " runs"]:
+    """More than 0, for a batch without any weight has the loss 0 and not 0 / 0."""
+    return weight.sum(dim=1).clamp_min_(torch.finfo(weight.dtype).tiny)
 
 
 def _mean_or_sum(values: Tensor, is_sum: bool) -> Tensor:
