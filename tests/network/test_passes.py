@@ -1,0 +1,103 @@
+"""A stack's outputs, loss and gradients are those of autograd, whatever the network."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from descend.network.losses import LOSSES
+from descend.network.passes import TrainingPass
+from descend.network.stack import Stack
+from descend.recipe.names import HIDDEN_ACTIVATIONS
+from tests.network.reference import (
+    BATCH_NORM,
+    SUITING,
+    VALUES,
+    Case,
+    Network,
+    block,
+    cases,
+    masks_of,
+    reduced,
+)
+
+# Of a run's largest gradient: the small ones are differences of terms of that size.
+RELATIVE = 1e-10
+
+
+def check_against_autograd(case: Case, step: int = 0, weight_factor: float = 1.0) -> None:
+    stack = case.stack()
+    x, y, weight = case.data()
+    batch = [tensor for tensor in (x, y, weight) if tensor is not None]
+    before = [tensor.clone() for tensor in batch]
+    networks = [Network(stack, run) for run in range(stack.runs)]
+    training = TrainingPass(stack, case.objective(), case.batch, weight_factor)
+    loss = training.forward(x, y, weight, step)
+    outputs = training.outputs.clone()
+    training.backward()
+    for run, network in enumerate(networks):
+        masks = masks_of(stack, training, run)
+        own_outputs = network.forward(x[run], masks)
+        own_weight = None if weight is None else weight[run]
+        own_loss = reduced(VALUES[case.loss](own_outputs, y[run]), own_weight, case.reduction)
+        gradient = network.gradient(own_loss)
+        if weight_factor != 1:
+            gradient = with_factor_on_weights(stack, gradient, weight_factor)
+        gradient = gradient + network.gradient(network.penalty())
+        scale = max(1.0, float(gradient.abs().max()))
+        torch.testing.assert_close(outputs[run], own_outputs, rtol=RELATIVE, atol=RELATIVE)
+        torch.testing.assert_close(loss[run], own_loss, rtol=RELATIVE, atol=RELATIVE)
+        torch.testing.assert_close(
+            stack.gradient[run], gradient, rtol=RELATIVE, atol=RELATIVE * scale
+        )
+        if len(stack.statistics[run]):
+            torch.testing.assert_close(
+                stack.statistics[run], network.statistics(), rtol=RELATIVE, atol=RELATIVE
+            )
+    assert all(map(torch.equal, before, batch)), "a pass changed its batch"
+
+
+def with_factor_on_weights(stack: Stack, gradient: Tensor, factor: float) -> Tensor:
+    gradient = gradient.clone()
+    first = 0
+    for one in stack.blocks:
+        gradient[first : first + one.fan_in * one.fan_out] *= factor
+        first += one.parameters
+    return gradient
+
+
+@given(cases(min_batch=2), st.integers(0, 1000), st.sampled_from([1.0, 1.0, 4.0]))
+def test_outputs_loss_and_gradients_equal_autograds(
+    case: Case, step: int, weight_factor: float
+) -> None:
+    """Any depth, widths, activations, batch norm, dropout, penalties, losses, weights and runs."""
+    check_against_autograd(case, step, weight_factor)
+
+
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+def test_no_layer_overwrites_what_its_neighbours_still_need(activation: str) -> None:
+    """Every hidden activation, with batch norm before, after or absent, and with dropout."""
+    for following, batch_norm, dropout in product(
+        ("identity", "tanh", "gelu"), BATCH_NORM, (0.0, 0.5)
+    ):
+        blocks = (
+            block(3, 4, activation, batch_norm, dropout),
+            block(4, 3, following, batch_norm, dropout),
+            block(3, 2),
+        )
+        check_against_autograd(Case((blocks,), ("mse", "logits"), "mean", False, 5, seed=1))
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES), ids="-".join)
+def test_no_loss_overwrites_what_the_output_activation_still_needs(loss: tuple[str, str]) -> None:
+    """Every loss on each output activation that suits it, with each reduction and weighting."""
+    for activation, reduction, is_weighted in product(
+        SUITING[loss], ("mean", "sum"), (False, True)
+    ):
+        blocks = (block(3, 4, "tanh"), block(4, 3, activation))
+        check_against_autograd(Case((blocks, blocks), loss, reduction, is_weighted, 5, seed=2))
