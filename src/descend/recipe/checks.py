@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from descend.optimizers.settings import OPTIMIZER_SETTINGS, faults
-from descend.recipe.complaints import Problem, listed
+from descend.recipe.complaints import ABSENT, Problem, listed
 from descend.recipe.names import (
     CLASS_COUNTING,
     LOSSES_FOR,
@@ -153,6 +153,13 @@ def fact_problems(recipe: Recipe, facts: Facts) -> list[Problem]:
     rule = training.early_stopping
     if rule is not None and rule.metric.partition("/")[0] not in facts.splits:
         problems.append(Problem("training.early_stopping.metric", rule.metric, f"of {splits}"))
+    if (
+        training.loss == "poisson"
+        and recipe.data.target_scale is None
+        and facts.target_scale == "standard"
+    ):
+        expected = '"none" for the loss poisson, which needs counts'
+        problems.append(Problem("data.target_scale", ABSENT, expected))
     weights = training.class_weights
     if isinstance(weights, tuple) and facts.task == "multiclass" and len(weights) != facts.outputs:
         expected = f"{facts.outputs} numbers, one a class"

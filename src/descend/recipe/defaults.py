@@ -221,7 +221,8 @@ def _output(loss: str, loss_on: str) -> str:
     """What the loss takes; the identity for logits, which become probabilities in the loss."""
     if loss == "nll":
         return "log_softmax"
-    return PROBABILITIES[loss][0] if loss_on == "probabilities" else "identity"
+    takes = PROBABILITIES.get(loss) if loss_on == "probabilities" else None
+    return takes[0] if takes else "identity"
 
 
 def _hidden(facts: Facts) -> list[int]:

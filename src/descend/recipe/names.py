@@ -74,7 +74,7 @@ ALSO_CALLED = {
     "linear": "identity",
     "mean_absolute_error": "l1",
     "mean_squared_error": "mse",
-    "none": "identity",
+    "no_activation": "identity",
     "random_state": "seed",
     "reduce_on_plateau": "plateau",
     "swish": "silu",
@@ -86,12 +86,16 @@ def nearest(name: object, names: Iterable[str]) -> str | None:
     """The name that `name` was most likely meant to be, or None."""
     if not isinstance(name, str):
         return None
-    known = list(names)
-    spelled = name.strip().lower().replace("-", "_").replace(" ", "_")
-    if ALSO_CALLED.get(spelled) in known:
-        return ALSO_CALLED[spelled]
-    for whole in known:  # `accuracy` and `valid/accuracy` mean the first `…/accuracy`
-        if "/" in whole and spelled.rpartition("/")[2] == whole.rpartition("/")[2]:
-            return whole
-    matches = get_close_matches(spelled, known, n=1)
-    return matches[0] if matches else None
+    by_spelling = {_spelling(known): known for known in names}
+    spelled = _spelling(name)
+    if (usual := ALSO_CALLED.get(spelled)) in by_spelling:
+        return by_spelling[usual]
+    for known in by_spelling:  # `accuracy` and `valid/accuracy` mean the first `…/accuracy`
+        if "/" in known and spelled.rpartition("/")[2] == known.rpartition("/")[2]:
+            return by_spelling[known]
+    matches = get_close_matches(spelled, by_spelling, n=1)
+    return by_spelling[matches[0]] if matches else None
+
+
+def _spelling(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
