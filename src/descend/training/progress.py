@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -22,6 +22,7 @@ class Progress:
     seconds: float
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """What a training talks to between two advances."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -35,6 +35,7 @@ STATUS = ("running", "finished", "diverged", "stopped early")
 WHOLE_BATCH_STEPS = 256  # of a full batch in one advance; nothing is gathered for them
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """A part of a training that remembers something between steps."""
 
