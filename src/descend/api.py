@@ -21,6 +21,7 @@ from descend.laboratory import LabResult, find_lab, labs
 from descend.network.architecture import architecture_of, parameters_of
 from descend.recipe import Recipe
 from descend.recipe.defaults import Facts, complete, with_scales
+from descend.recipe.fields import plain
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
 from descend.runs.session import CHECKPOINT_SECONDS, Session, Tell
@@ -70,7 +71,7 @@ def train(
     completed, examples = complete_with_examples(
         given.edited({**wanted, **(edits or {})}), data, data_dir
     )
-    each = [completed.edited({"training.seed": one}) for one in _seeds(completed, seeds)]
+    each = [_seeded(completed, one) for one in _seeds(completed, seeds)]
     chosen = device_named(device)
     if threads is None:
         threads = threads_for(each, examples, chosen)
@@ -111,7 +112,7 @@ def resume(
             return Run.read(run)
         recipe = Recipe.read(folder.recipe)
         examples = _same_examples(recipe, facts["data"], data, data_dir, run)
-        each = [recipe.edited({"training.seed": seed}) for seed in facts["seeds"]]
+        each = [_seeded(recipe, seed) for seed in facts["seeds"]]
         with cpu_threads(facts["threads"]):
             training = Training(each, examples, device_named(facts["device"]))
             session = Session(training, folder, tell, checkpoint_seconds)
@@ -283,10 +284,19 @@ def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
     first = recipe.training.seed
     if seeds is None:
         return [first]
-    chosen = list(range(first, first + seeds)) if isinstance(seeds, int) else list(seeds)
-    if not chosen or len(set(chosen)) < len(chosen):
-        raise RecipeError(f"`seeds` must be 1 or more, each once: {seeds!r}")
+    if isinstance(seeds, int):
+        seeds = range(first, first + seeds)
+    chosen = [plain(seed) for seed in seeds]
+    is_seed = [isinstance(seed, int) and 0 <= seed < 2**63 for seed in chosen]
+    if not chosen or not all(is_seed) or len(set(chosen)) < len(chosen):
+        raise RecipeError(f"`seeds` must be whole numbers, 0 or more, each once: {seeds!r}")
     return chosen
+
+
+def _seeded(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with another seed; validating a thousand of them anew takes a second."""
+    training = recipe.training.model_copy(update={"seed": seed})
+    return recipe.model_copy(update={"training": training})
 
 
 def _data_facts(

@@ -91,14 +91,14 @@ class History:
         import numpy
         import polars
 
-        losses = self.losses.numpy()
-        epochs = numpy.arange(1, len(losses) + 1, dtype=numpy.int32)
+        losses = self.losses.T.contiguous().numpy()
+        epochs = numpy.arange(1, self.epochs + 1, dtype=numpy.int32)
         is_there = epochs <= self.lengths.numpy()[:, None]
         runs = numpy.arange(self.runs, dtype=numpy.int32)
         columns = {
             "run": runs.repeat(self.lengths.numpy()),
             "epoch": numpy.broadcast_to(epochs, is_there.shape)[is_there],
-            "train/loss": losses.T[is_there],
+            "train/loss": losses[is_there],
         }
         frame = polars.DataFrame(columns)
         places = numpy.array(self._evaluated, dtype=numpy.int64) - 1
