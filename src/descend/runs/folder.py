@@ -23,6 +23,8 @@ try:
 except ImportError:  # Windows: two processes that resume one folder are not kept apart
     fcntl = None  # type: ignore[assignment]
 
+FACTS = ("status", "seeds", "device", "threads", "data")  # what no run.json is without
+
 
 class RunFolder:
     """`recipe.toml`, `run.json`, tables, weights, preparation and, until the end, a checkpoint."""
@@ -112,9 +114,15 @@ class RunFolder:
             yield
 
     def read_facts(self) -> dict[str, Any]:
-        """What `run.json` says."""
-        facts: dict[str, Any] = files.read_json(self.facts)
-        return facts
+        """What `run.json` says; RunError where it is not what descend wrote."""
+        facts = files.read_json(self.facts)
+        missing = [name for name in FACTS if not isinstance(facts, dict) or name not in facts]
+        if missing:
+            raise RunError(
+                f"run.json must hold {', '.join(missing)}: {str(self.facts)!r} does not",
+                hint="is this the folder of a run? `descend runs` lists them",
+            )
+        return dict(facts)
 
     def write_facts(self, facts: Mapping[str, Any]) -> None:
         """Replace `run.json`."""
