@@ -5,12 +5,14 @@ Data go to stdout, talk to stderr. Exit 0 = done, 1 = error, 130 = interrupted.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from descend import __version__
+from descend.cli.output import adapt_to_encoding, close_stdout, put, say
 from descend.errors import DescendError
 
 VERBS = {
@@ -23,6 +25,8 @@ VERBS = {
     "runs": "List the runs below a folder.",
     "schema": "Print the JSON Schema of recipes.",
 }
+INTERRUPTED = 130  # what a shell gives a program that SIGINT ended
+OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")  # as torch says it
 
 
 class Verbs(click.Group):
@@ -58,33 +62,81 @@ def unknown_verb(name: str) -> DescendError:
     return DescendError(f"a command must be one of {', '.join(VERBS)}: {name!r}", hint=hint)
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Verbs,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
-    """descend trains feed-forward neural networks and says why they learn, or why they do not."""
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Train feed-forward neural networks and see why they learn, or why they do not.
+
+    \b
+    descend labs                                   the experiments of the tutorials
+    descend lab xor-nn                             run one, compare it with what was published
+    descend train digits                           train on handwritten digits
+    descend train xor --set network.hidden=[4]     change one thing
+    descend predict RUN 3                          what it says about test example 3
+
+    Results go to stdout, all else to stderr.
+    Exit codes: 0 done, also where a run diverged or a lab differs from what was published;
+    1 error; 130 interrupted.
+    """
+    if context.invoked_subcommand is None:
+        put(context.get_help())
 
 
 def main() -> None:
     """Run the command line; every error is one sentence and a hint on stderr, exit 1."""
+    adapt_to_encoding()
+    sys.exit(run())
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
     try:
-        sys.exit(cli.main(prog_name="descend", standalone_mode=False) or 0)
+        code = cli.main(prog_name="descend", standalone_mode=False)
+        close_stdout()
+        return code if isinstance(code, int) else 0
     except DescendError as error:
-        fail(error.message, error.hint)
+        return fail(error.message, error.hint)
     except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        return error.exit_code
     except click.UsageError as error:
-        usage = f"`{error.ctx.command_path} --help` shows how" if error.ctx else None
-        fail(error.format_message(), usage)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        from descend.cli.usage import sentence
+
+        return fail(*sentence(error))
+    except (click.Abort, KeyboardInterrupt) as error:
+        say(str(error.__cause__ or error) or "interrupted")
+        return INTERRUPTED
+    except MemoryError:
+        return fail("this needs more memory than there is", SMALLER)
+    except Exception as error:  # no user can act on a traceback
+        return unforeseen(error)
 
 
-def fail(message: str, hint: str | None) -> None:
-    """Print an error and end with exit 1."""
-    print(f"error: {message}", file=sys.stderr)
+SMALLER = "fewer seeds, smaller layers or a smaller batch need less"
+
+
+def unforeseen(error: Exception) -> int:
+    """Say in a sentence what nothing else has caught."""
+    if os.environ.get("DESCEND_TRACEBACK"):
+        raise error
+    if any(words in str(error).lower() for words in OUT_OF_MEMORY):
+        return fail("this needs more memory than there is", SMALLER)
+    if isinstance(error, OSError):
+        place = f": {error.filename!r}" if error.filename else ""
+        return fail(f"the system refused: {error.strerror or error}{place}", None)
+    return fail(
+        f"descend itself has failed: {type(error).__name__}: {error}",
+        "DESCEND_TRACEBACK=1 before the command shows where; that belongs into a bug report",
+    )
+
+
+def fail(message: str, hint: str | None) -> int:
+    """Print an error; returns exit code 1."""
+    say(f"error: {message}")
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
-    sys.exit(1)
+        say(f"hint: {hint}")
+    return 1

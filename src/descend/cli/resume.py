@@ -1,0 +1,36 @@
+"""`descend resume`: continue an interrupted run."""
+
+from __future__ import annotations
+
+import click
+
+from descend.cli import options
+from descend.cli.output import say, tell_of_downloads
+
+
+@click.command("resume")
+@click.argument("run", metavar="RUN")
+@options.data_dir
+@options.as_json
+@options.quiet
+def command(run: str, data_dir: str | None, as_json: bool, quiet: bool) -> int:
+    """Continue an interrupted or killed run as if nothing had happened.
+
+    RUN is the folder of a run; `descend runs` lists them. The weights, curves and measurements are
+    bit for bit those of a run that was never interrupted. A finished run is shown as it is.
+
+    \b
+    descend resume runs/2026-01-31_120000_digits_1a2b
+    """
+    from descend.api import resume
+    from descend.cli.outcome import show
+    from descend.cli.progress import telling
+    from descend.runs.folder import RunFolder
+
+    status = RunFolder.open(run).read_facts().get("status")
+    if status in ("finished", "diverged"):
+        say(f"this run is {status}: nothing is left to continue", quiet)
+    tell_of_downloads(quiet)
+    with telling(quiet) as tell:
+        resumed = resume(run, data_dir=data_dir, tell=tell)
+    return show(resumed, as_json)

@@ -1,0 +1,67 @@
+"""`descend runs`: list the runs below a folder."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from descend.cli import options
+from descend.cli.output import put_json, put_table, say
+
+if TYPE_CHECKING:
+    from descend.runs.listing import Listed
+
+DEFAULT = "runs"
+
+
+@click.command("runs")
+@click.argument("folder", metavar="[DIR]", default=DEFAULT)
+@options.as_json
+@options.quiet
+def command(folder: str, as_json: bool, quiet: bool) -> int:
+    """List the runs below DIR (./runs if it is not given), newest first.
+
+    `descend resume RUN` continues an interrupted run, and an unfinished one, whose process has
+    ended before the training had. A folder that cannot be read is listed as broken.
+
+    \b
+    descend runs
+    descend runs /tmp/runs --json
+    """
+    from descend.runs.listing import list_runs
+
+    is_new = folder == DEFAULT and not Path(folder).exists()
+    listed = [] if is_new else list_runs(folder)
+    if as_json:
+        put_json([run.to_json() for run in listed])
+    elif not listed:
+        say(f"no runs below {folder}; `descend train` makes some", quiet)
+    else:
+        now = datetime.now().astimezone()
+        header = ["run", "status", "seeds", "epochs", "result", "age"]
+        put_table(header, [row_of(run, now) for run in listed], "<<>><>")
+    return 0
+
+
+def row_of(run: Listed, now: datetime) -> list[str]:
+    """What a list shows of a run; its folder is what other commands want."""
+    seeds = "" if not run.seeds else str(run.seeds[0])
+    if len(run.seeds) > 1:
+        seeds = f"{len(run.seeds)} from {seeds}"
+    result = run.reason or ""
+    if run.metric is not None and run.value is not None:
+        result = f"{run.metric} {run.value:.4g}"
+    epochs = "" if run.epochs is None else f"{run.epochs:,}"
+    age = "" if run.created is None else age_of((now - run.created).total_seconds())
+    return [str(run.folder), run.status, seeds, epochs, result, age]
+
+
+def age_of(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `12 days`."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -1,0 +1,25 @@
+"""`descend schema`: print the JSON Schema of recipes."""
+
+from __future__ import annotations
+
+import click
+
+from descend.cli import options
+from descend.cli.output import put_json
+
+
+@click.command("schema")
+@options.as_json
+@options.quiet
+def command(as_json: bool, quiet: bool) -> int:
+    """Print the JSON Schema of recipes: every field, its meaning and its choices.
+
+    It is a JSON document with or without --json; editors use it to complete and check TOML files.
+
+    \b
+    descend schema > recipe.schema.json
+    """
+    from descend.recipe import json_schema
+
+    put_json(json_schema(), indent=2)
+    return 0

@@ -1,0 +1,113 @@
+"""`descend train`: train a recipe, a lab or a source of examples."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from descend.cli import options
+from descend.cli.output import put, put_json, tell_of_downloads
+
+if TYPE_CHECKING:
+    from descend.recipe import Recipe
+
+
+@click.command("train")
+@click.argument("recipe", metavar="RECIPE")
+@options.edits
+@options.seed
+@options.seeds
+@options.epochs
+@options.out
+@options.data_dir
+@options.device
+@options.threads
+@click.option("--print-recipe", is_flag=True, help="Print the recipe, completed, and do not train.")
+@options.as_json
+@options.quiet
+def command(
+    recipe: str,
+    edits: tuple[str, ...],
+    seed: int | None,
+    seeds: int | None,
+    epochs: int | None,
+    out: str,
+    data_dir: str | None,
+    device: str,
+    threads: int | None,
+    print_recipe: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Train a recipe, a lab or a source of examples.
+
+    RECIPE is a .toml file, - for one on stdin, the name of a lab (`descend labs`), the name of a
+    source (and, or, xor, circles, moons, spirals, blobs, sine, digits, mnist, fashion-mnist, …) or
+    a folder of four IDX files. What it leaves open is chosen by the task; --print-recipe shows the
+    choices.
+
+    \b
+    descend train digits
+    descend train xor --set network.hidden=[4] --set training.lr=0.1 --seed 7
+    descend train my.toml --epochs 3 --out /tmp/runs
+    descend train xor-nn --seeds 20 --json
+
+    The table shows the final weights' scores on every split. Ctrl-C ends the training in good
+    order (exit code 130) and says how to continue it; a second one ends it at once. A run whose
+    loss is no longer finite has diverged: it is kept as evidence, and no error (exit code 0).
+    """
+    from descend.api import train
+    from descend.cli.outcome import show
+    from descend.cli.progress import telling
+    from descend.recipe.edits import parse_edit
+
+    tell_of_downloads(quiet)
+    given = recipe_from(recipe)
+    changes = dict(parse_edit(edit) for edit in edits)
+    if print_recipe:
+        short = {"training.seed": seed, "training.epochs": epochs}
+        changes = {field: value for field, value in short.items() if value is not None} | changes
+        show_recipe(given, changes, data_dir, as_json)
+        return 0
+    with telling(quiet) as tell:
+        run = train(
+            given,
+            edits=changes,
+            seed=seed,
+            seeds=seeds,
+            epochs=epochs,
+            out=out,
+            device=device,
+            threads=threads,
+            data_dir=data_dir,
+            tell=tell,
+        )
+    return show(run, as_json)
+
+
+def recipe_from(given: str) -> Recipe | str:
+    """What `descend.train` takes; the recipe on stdin where `-` is given."""
+    if given != "-":
+        return given
+    from descend.recipe import Recipe
+
+    return Recipe.from_toml(sys.stdin.read())
+
+
+def show_recipe(
+    given: Recipe | str, changes: dict[str, Any], data_dir: str | None, as_json: bool
+) -> None:
+    """Print the recipe with every choice made."""
+    from descend.api import as_recipe, facts_of
+    from descend.data.sources import load
+    from descend.recipe.defaults import complete
+
+    recipe, _ = as_recipe(given)
+    recipe = recipe.edited(changes)
+    completed = complete(recipe, facts_of(load(recipe.data, data_dir)))
+    if as_json:
+        put_json(completed.tree())
+    else:
+        put(completed.to_toml().rstrip("\n"))
