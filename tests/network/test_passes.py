@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from descend.network.losses import LOSSES
-from descend.network.passes import TrainingPass
+from descend.network.passes import EvaluationPass, TrainingPass
 from descend.network.stack import Stack
 from descend.recipe.names import HIDDEN_ACTIVATIONS
 from tests.network.reference import (
@@ -24,6 +24,7 @@ from tests.network.reference import (
     cases,
     masks_of,
     reduced,
+    stack_of,
 )
 
 # Of a run's largest gradient: the small ones are differences of terms of that size.
@@ -77,6 +78,31 @@ def test_outputs_loss_and_gradients_equal_autograds(
 ) -> None:
     """Any depth, widths, activations, batch norm, dropout, penalties, losses, weights and runs."""
     check_against_autograd(case, step, weight_factor)
+
+
+@given(cases())
+def test_evaluation_equals_torchs_evaluation(case: Case) -> None:
+    """Running statistics instead of the batch's, no dropout, and nothing of the stack changes."""
+    stack = case.stack()
+    x, _, _ = case.data()
+    kept = [tensor.clone() for tensor in (x, stack.theta, stack.statistics)]
+    outputs = EvaluationPass(stack, case.batch).forward(x)
+    for run in range(stack.runs):
+        oracle = Network(stack, run).forward(x[run], masks=None).detach()
+        torch.testing.assert_close(outputs[run], oracle, rtol=RELATIVE, atol=RELATIVE)
+    assert all(map(torch.equal, kept, (x, stack.theta, stack.statistics)))
+
+
+def test_evaluation_sees_the_weights_as_they_are_now() -> None:
+    """A pass made before an update evaluates what the update has left."""
+    stack = stack_of([(block(3, 4, "tanh", "before"), block(4, 2))])
+    evaluation = EvaluationPass(stack, 5)
+    x = torch.randn(1, 5, 3, dtype=torch.float64)
+    for _ in range(3):
+        stack.theta.mul_(0.9)
+        stack.statistics.mul_(1.1)
+        fresh = EvaluationPass(stack, 5).forward(x)
+        assert torch.equal(evaluation.forward(x), fresh)
 
 
 @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)

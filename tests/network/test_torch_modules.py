@@ -199,7 +199,7 @@ def test_weights_of_another_network_are_refused() -> None:
 
 class Residual(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
-        return x + super().forward(x)
+        return x.square()
 
 
 tied = nn.Linear(4, 4)
