@@ -74,6 +74,10 @@ def tables(
     return st.fixed_dictionaries(required, optional=optional)
 
 
+def _values(kind: Number | Choice) -> st.SearchStrategy[Any]:
+    return st.sampled_from(kind.among) if isinstance(kind, Choice) else _numbers(kind)
+
+
 def _numbers(kind: Number) -> st.SearchStrategy[Any]:
     low = max(kind.above, kind.at_least)
     if kind.whole:
@@ -91,12 +95,12 @@ def inits(draw: st.DrawFn, *, biases: bool = False, machines: bool = True) -> An
     options: dict[str, Any] = {}
     for option, kind in PARAMETERS[name].items():
         if draw(st.booleans()) or not kind.permits(kind.default):
-            choice = st.sampled_from(kind.among) if isinstance(kind, Choice) else _numbers(kind)
-            options[option] = draw(choice)
+            options[option] = draw(_values(kind))
     if name == "uniform":
         low, high = sorted(draw(st.lists(st.floats(-9, 9), min_size=2, max_size=2, unique=True)))
         options = {"low": low, "high": high}
-    return {"name": name, **options} if options or draw(st.booleans()) else name
+    is_short: bool = not options and draw(st.booleans())
+    return name if is_short else {"name": name, **options}
 
 
 SCHEDULES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
@@ -218,10 +222,8 @@ def training_tables(draw: st.DrawFn, task: str | None) -> dict[str, Any]:
         "measure_first": wholes,
     }
     if task in (None, *WEIGHED_TASKS):
-        size = (
-            {"min_size": 2, "max_size": 2} if task == "binary" else {"min_size": 1, "max_size": 9}
-        )
-        weights = st.lists(amounts, **size).filter(any)
+        least, most = (2, 2) if task == "binary" else (1, 9)
+        weights = st.lists(amounts, min_size=least, max_size=most).filter(any)
         optional["class_weights"] = st.just("balanced") | weights
     table = draw(tables({}, optional))
     if optimizer is not None:

@@ -146,7 +146,7 @@ def test_parts_can_be_put_together_in_python() -> None:
     recipe = Recipe(
         data=Data(source="xor"),
         network=Network(hidden=[2], init=Init(name="normal", std=0.05)),  # type: ignore
-        training=Training(schedule=Schedule(name="step", step_size=3)),
+        training=Training(schedule=Schedule(name="step", step_size=3)),  # type: ignore
     )
     assert recipe == Recipe.from_toml(
         """

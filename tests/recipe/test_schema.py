@@ -47,16 +47,20 @@ def test_the_jsonschema_package_agrees(recipe: Recipe) -> None:
     assert jsonschema.Draft202012Validator(SCHEMA).is_valid(recipe.tree())
 
 
-# What JSON Schema cannot say, or JSON cannot hold: not all zero, and infinite numbers.
-BEYOND_JSON = (float("inf"), float("nan"), 10**400, [0, 0])
-
-
-@pytest.mark.parametrize(("table", "fields", "_"), WRONG_FIELDS)
-def test_wrong_fields_violate_the_schema(table: str, fields: dict[str, Any], _: str) -> None:
-    """An editor that knows the schema marks the mistakes that descend refuses."""
+def _is_sayable(fields: dict[str, Any]) -> bool:
+    """False for what JSON cannot hold, and for rules that JSON Schema has no words for."""
     (value,) = fields.values()
-    if str(value) in map(str, BEYOND_JSON) or "gamma" in str(value) or "10000000" in str(value):
-        pytest.skip("the schema does not say this")
+    is_number = isinstance(value, int | float)
+    cannot_be_json = is_number and not -1e300 < value < 1e300
+    has_own_rule = value == [0, 0] or (isinstance(value, dict) and {"std", "gamma"} & set(value))
+    return not (cannot_be_json or (has_own_rule and value != {"std": 3}))
+
+
+@pytest.mark.parametrize(
+    ("table", "fields"), [(t, f) for t, f, _ in WRONG_FIELDS if _is_sayable(f)]
+)
+def test_wrong_fields_violate_the_schema(table: str, fields: dict[str, Any]) -> None:
+    """An editor that knows the schema marks the mistakes that descend refuses."""
     source = {"source": "xor"}
     tree = {"data": source, table: {**(source if table == "data" else {}), **fields}}
     assert violations(tree, SCHEMA, SCHEMA)

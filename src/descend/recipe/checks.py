@@ -49,10 +49,10 @@ def data_problems(data: Data) -> list[Problem]:
     if data.target == "inputs" and data.task not in (None, "autoencoder"):
         expected = 'autoencoder where `data.target` is "inputs"'
         problems.append(Problem("task", data.task, expected))
-    held_out = (data.validation, data.test)
-    if all(isinstance(share, float) for share in held_out) and sum(held_out) >= 1:  # type: ignore[arg-type]
-        expected = f"below {1 - held_out[0]:g}, so that examples are left to train on"  # type: ignore[operator]
-        problems.append(Problem("test", data.test, expected))
+    validation, test = data.validation, data.test
+    if isinstance(validation, float) and isinstance(test, float) and validation + test >= 1:
+        expected = f"below {1 - validation:g}, so that examples are left to train on"
+        problems.append(Problem("test", test, expected))
     return problems
 
 
@@ -67,7 +67,7 @@ def network_problems(network: Network) -> list[Problem]:
     for place, (below, here) in enumerate(pairwise(is_machine), start=1):
         if here and not below:
             expected = "another than rbm, or rbm in the layers below too"
-            problems.append(Problem(f"layers.{place}.init", inits[place], expected))
+            problems.append(Problem(f"layers.{place}.init", "rbm", expected))
     if network.output_init is not None and network.output_init.name == "rbm":
         expected = "another than rbm, which is for hidden layers"
         problems.append(Problem("output_init", "rbm", expected))

@@ -54,7 +54,8 @@ class Named(Part):
             given = {"name": given}
         if not isinstance(given, dict):
             raise unexpected("a name, or a table with a name and options")
-        defaults = cls.CHOICES.get(str(given.get("name")), {})
+        name = given.get("name")
+        defaults = cls.CHOICES.get(name, {}) if isinstance(name, str) else {}
         return {key: _as_default(value, defaults.get(key)) for key, value in given.items()}
 
     @model_validator(mode="after")
