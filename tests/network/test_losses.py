@@ -144,6 +144,22 @@ def test_weights_of_one_change_nothing(loss: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES), ids="-".join)
+def test_runs_may_share_their_targets_in_memory(loss: tuple[str, str]) -> None:
+    """Targets and weights expanded over the runs give what copies for each give, bit for bit."""
+    outputs, y = batch_for(loss, (RUNS, 6, 3), seed=10)
+    weight = torch.rand(1, 6, dtype=torch.float64)
+    objective = Objective(LOSSES[loss]())
+    found = []
+    for is_copied in (False, True):
+        shared = [part[:1].expand(RUNS, *part.shape[1:]) for part in (y, weight)]
+        own_y, own_weight = (part.clone() if is_copied else part for part in shared)
+        value = objective.value(outputs, own_y, own_weight)
+        plain = objective.value(outputs, own_y), objective.slope(outputs, own_y)
+        found.append((value, objective.slope(outputs, own_y, own_weight), *plain))
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES), ids="-".join)
 def test_a_batch_without_weight_has_no_loss_and_no_slope(loss: tuple[str, str]) -> None:
     """Where every example of a batch weighs 0, the loss is 0 and not 0 / 0: the run goes on."""
     outputs, y = batch_for(loss, (RUNS, 6, 3), seed=7)
