@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from descend import __version__
 from descend.data.arrays import from_arrays
@@ -19,6 +20,7 @@ from descend.data.sources import load
 from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.laboratory import LabResult, find_lab, labs
 from descend.network.architecture import architecture_of, parameters_of
+from descend.network.torch_reader import from_sequential, load_sequential
 from descend.recipe import Recipe
 from descend.recipe.defaults import Facts, complete, with_scales
 from descend.recipe.fields import plain
@@ -44,6 +46,7 @@ def train(
     seeds: int | Sequence[int] | None = None,
     epochs: int | None = None,
     data: Examples | Arrays | None = None,
+    model: nn.Sequential | None = None,
     out: Path | str | None = "runs",
     device: str = "auto",
     threads: int | None = None,
@@ -58,6 +61,7 @@ def train(
     seeds: train that many networks side by side, with seeds from `training.seed` on, or with
     these seeds.
     data: arrays (x, y) or Examples in place of the recipe's source.
+    model: plain torch layers that become the network; training starts from their weights, a copy.
     out: the folder that the run's folder is made in; None keeps the run in memory.
     device: "auto", "cpu" or "cuda"; threads: of the CPU, None chooses by the size of the network.
     tell: called with a Progress between steps.
@@ -68,6 +72,8 @@ def train(
     given, name = as_recipe(recipe, "arrays" if data is not None else None)
     short = {"training.seed": seed, "training.epochs": epochs}
     wanted = {field: value for field, value in short.items() if value is not None}
+    if model is not None:
+        wanted["network"] = from_sequential(model)[0]
     completed, examples = complete_with_examples(
         given.edited({**wanted, **(edits or {})}), data, data_dir
     )
@@ -76,14 +82,20 @@ def train(
     if threads is None:
         threads = threads_for(each, examples, chosen)
     facts = _facts(name, each, chosen, threads, _data_facts(examples, data, data_dir))
+    facts["starts_from_model"] = model is not None
     with cpu_threads(threads):
         training = Training(each, examples, chosen)
+        if model is not None:
+            load_sequential(training.stack, model)
         if out is None:
             return _run(Session(training, None, tell), facts)
         folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
         with folder.locked():
             try:
-                return _run(Session(training, folder, tell, checkpoint_seconds), facts)
+                session = Session(training, folder, tell, checkpoint_seconds)
+                if model is not None:
+                    session.save(training.state())  # a resumed run cannot draw these weights again
+                return _run(session, facts)
             except (RecipeError, DataError, NetworkError):
                 folder.remove()  # what cannot be trained leaves nothing behind
                 raise
@@ -119,6 +131,11 @@ def resume(
             state = folder.read_checkpoint()
             if state is not None:
                 session.load(state)
+            elif facts.get("starts_from_model"):
+                raise RunError(
+                    f"a run that starts from a model must have a checkpoint: {str(run)!r} has none",
+                    hint="train it again: descend.train(recipe, model=model)",
+                )
             return _run(session, facts)
 
 

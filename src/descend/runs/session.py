@@ -48,6 +48,7 @@ class Session:
         self.telling = tell
         self.checkpoint_seconds = self.pause = checkpoint_seconds
         self.seconds = 0.0
+        self.began = perf_counter()
         self.is_asked_to_stop = False
 
     def run(self) -> str:
