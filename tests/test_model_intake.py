@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import descend
 import pytest
 import torch
 from torch import nn
+
+import descend
 
 
 def a_model() -> nn.Sequential:
