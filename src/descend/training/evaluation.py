@@ -158,7 +158,8 @@ class LabelHits(Hits):
 class Distances:
     """rmse, mae and r2 on the raw scale of the targets, over all their columns.
 
-    r2 = 1 - Σ error² / Σ (y - mean of its column)²: scikit-learn's with `variance_weighted`.
+    r2 = 1 - Σ error² / Σ (y - mean of its column)²: scikit-learn's with `variance_weighted`,
+    but that errors in a constant column count.
     """
 
     names = ("loss", "rmse", "mae", "r2")
