@@ -106,10 +106,8 @@ def everything(training: Training) -> dict[str, Any]:
 def same_bits(one: Any, other: Any) -> bool:
     """Whether two values of `everything` are equal bit for bit."""
     if isinstance(one, Tensor):
-        is_alike = one.dtype == other.dtype and one.shape == other.shape
-        return (
-            is_alike and one.contiguous().numpy().tobytes() == other.contiguous().numpy().tobytes()
-        )
+        bits = [tensor.contiguous().numpy().tobytes() for tensor in (one, other)]
+        return one.dtype == other.dtype and one.shape == other.shape and bits[0] == bits[1]
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same_bits(one[k], other[k]) for k in one)
     if isinstance(one, list | tuple):
