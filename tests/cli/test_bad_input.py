@@ -1,4 +1,4 @@
-"""What cannot be is told in one sentence with a hint; exit 1, empty stdout, nothing half-written."""
+"""What cannot be is told in a sentence with a hint: exit 1, empty stdout, nothing half-written."""
 
 from __future__ import annotations
 

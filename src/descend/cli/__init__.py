@@ -16,15 +16,16 @@ from descend.cli.output import adapt_to_encoding, close_stdout, put, say
 from descend.errors import DescendError
 
 VERBS = {
-    "labs": "List the experiments of the tutorials.",
+    "labs": "List the experiments of the tutorials, in their order.",
     "lab": "Run one experiment and show its result beside the expected one.",
     "train": "Train a recipe, a lab or a source of examples.",
     "predict": "Show what a trained network says about an example or a file.",
     "evaluate": "Score a trained network on a split of its data or on other data.",
-    "resume": "Continue an interrupted run as if nothing had happened.",
-    "runs": "List the runs below a folder.",
-    "schema": "Print the JSON Schema of recipes.",
+    "resume": "Continue an interrupted or killed run as if nothing had happened.",
+    "runs": "List the runs below a folder, newest first.",
+    "schema": "Print the JSON Schema of recipes: every field and its choices.",
 }
+HELP_OPTIONS = ["-h", "--help"]
 INTERRUPTED = 130  # what a shell gives a program that SIGINT ended
 OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")  # as torch says it
 
@@ -65,7 +66,7 @@ def unknown_verb(name: str) -> DescendError:
 @click.group(
     cls=Verbs,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP_OPTIONS, "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
@@ -73,11 +74,11 @@ def cli(context: click.Context) -> None:
     """Train feed-forward neural networks and see why they learn, or why they do not.
 
     \b
-    descend labs                                   the experiments of the tutorials
-    descend lab xor-nn                             run one, compare it with what was published
-    descend train digits                           train on handwritten digits
-    descend train xor --set network.hidden=[4]     change one thing
-    descend predict RUN 3                          what it says about test example 3
+    descend labs                                 the experiments of the tutorials
+    descend lab xor-nn                           run one, beside what was published
+    descend train digits                         train on handwritten digits
+    descend train xor --set network.hidden=[4]   change one thing
+    descend predict RUN 3                        what it says about test example 3
 
     Results go to stdout, all else to stderr.
     Exit codes: 0 done, also where a run diverged or a lab differs from what was published;

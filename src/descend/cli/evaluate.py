@@ -26,11 +26,12 @@ SPLITS = ("train", "validation", "test")
 @options.as_json
 @options.quiet
 def command(run: str, data: str | None, data_dir: str | None, as_json: bool, quiet: bool) -> int:
-    """Score a trained network, on the scale that it was trained on.
+    """Score a trained network on a split of its data or on other data.
 
     DATA is train, validation or test, a split of the data that RUN was trained on (all of them if
     it is not given); the name or the folder of other examples of the same kind; or a .npz file
-    with the arrays x and y. No example is left out. Of several networks, each is scored.
+    with the arrays x and y. They are brought to the scale of the training, and no example is left
+    out. Of several networks, each is scored.
 
     \b
     descend evaluate RUN

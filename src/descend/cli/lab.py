@@ -176,7 +176,7 @@ def check_lines(checks: Sequence[Check], has_variants: bool) -> list[str]:
     """Each expectation beside what was found, wrapped so that a terminal breaks no line."""
     rows = [("", "found", "expected", "")]
     for check in checks:
-        found = "none" if check.found is None else f"{check.found:.6g}"
+        found = "none" if check.found is None else f"{check.found:.7g}"
         rows.append((VERDICTS[check.met], found, check.expected, claim(check, has_variants)))
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
     indent = " " * (sum(widths) + 6)

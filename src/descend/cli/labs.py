@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.quiet
 def command(as_json: bool, quiet: bool) -> int:
-    """List the experiments of the tutorials, in the order of the tutorials.
+    """List the experiments of the tutorials, in their order.
 
     \b
     descend labs

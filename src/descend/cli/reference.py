@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from descend.cli import VERBS, cli
+from descend.cli import HELP_OPTIONS, VERBS, cli
 
 WIDTH = 80
 
@@ -18,9 +18,10 @@ HEAD = """\
 
 This page is the output of `--help` for every command.
 In all of them results go to stdout and all else to stderr.
-`--json` prints one JSON document to stdout and nothing else, `-q` silences stderr except for
-errors, and the variable `NO_COLOR` switches styles off.
-`DESCEND_DATA` names a folder where the files of MNIST-like sets are looked for.
+`--json` prints one JSON document to stdout and nothing else.
+`-q` silences stderr except for errors.
+`NO_COLOR` in the environment switches styles off.
+`DESCEND_DATA` in the environment names a folder where the files of MNIST-like sets are looked for.
 
 | exit code | meaning |
 |---|---|
@@ -33,17 +34,18 @@ errors, and the variable `NO_COLOR` switches styles off.
 def page() -> str:
     """The whole page in Markdown."""
     sections = [section("descend", cli)]
-    with click.Context(cli, info_name="descend") as context:
-        for name in VERBS:
-            command = cli.get_command(context, name)
-            assert command is not None
-            sections.append(section(f"descend {name}", command))
+    for name in VERBS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        sections.append(section(f"descend {name}", command))
     return "\n".join([HEAD, *sections])
 
 
 def section(name: str, command: click.Command) -> str:
     """One command with its help, as wide as on a terminal of 80 columns."""
-    context = click.Context(command, info_name=name, terminal_width=WIDTH)
+    context = click.Context(
+        command, info_name=name, terminal_width=WIDTH, help_option_names=HELP_OPTIONS
+    )
     return f"## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n"
 
 

@@ -22,10 +22,11 @@ DEFAULT = "runs"
 @options.as_json
 @options.quiet
 def command(folder: str, as_json: bool, quiet: bool) -> int:
-    """List the runs below DIR (./runs if it is not given), newest first.
+    """List the runs below a folder, newest first.
 
-    `descend resume RUN` continues an interrupted run, and an unfinished one, whose process has
-    ended before the training had. A folder that cannot be read is listed as broken.
+    DIR is ./runs if it is not given. `descend resume RUN` continues an interrupted run, and an
+    unfinished one, whose process has ended before the training had. A folder that cannot be read
+    is listed as broken.
 
     \b
     descend runs
@@ -52,7 +53,7 @@ def row_of(run: Listed, now: datetime) -> list[str]:
     if len(run.seeds) > 1:
         seeds = f"{len(run.seeds)} from {seeds}"
     result = run.reason or ""
-    if run.metric is not None and run.value is not None:
+    if not result and run.metric is not None and run.value is not None:
         result = f"{run.metric} {run.value:.4g}"
     epochs = "" if run.epochs is None else f"{run.epochs:,}"
     age = "" if run.created is None else age_of((now - run.created).total_seconds())

@@ -12,7 +12,7 @@ from descend.cli.output import put_json
 @options.as_json
 @options.quiet
 def command(as_json: bool, quiet: bool) -> int:
-    """Print the JSON Schema of recipes: every field, its meaning and its choices.
+    """Print the JSON Schema of recipes: every field and its choices.
 
     It is a JSON document with or without --json; editors use it to complete and check TOML files.
 
