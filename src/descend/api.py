@@ -71,7 +71,7 @@ def train(
     """
     given, name = as_recipe(recipe, "arrays" if data is not None else None)
     short = {"training.seed": seed, "training.epochs": epochs}
-    wanted = {field: value for field, value in short.items() if value is not None}
+    wanted: dict[str, Any] = {key: value for key, value in short.items() if value is not None}
     if model is not None:
         wanted["network"] = from_sequential(model)[0]
     completed, examples = complete_with_examples(
