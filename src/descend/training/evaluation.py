@@ -35,6 +35,7 @@ class Evaluator:
         self.sums = METRICS[preparation.task](preparation, decides_at)
         self.forward = Forward(stack, preparation)
 
+    @torch.inference_mode()
     def score(self, split: Split) -> dict[str, PerRun]:
         """`loss` and the task's metrics of each run, in float64."""
         count = self.forward.examples_a_chunk(split.x)

@@ -17,6 +17,7 @@ from descend.optimizers.clipping import clip_norm, clip_value
 from descend.optimizers.optimizer import Optimizer
 from descend.recipe import Recipe
 from descend.trace.trace import Trace
+from descend.training.denormals import flushed_denormals
 from descend.training.rates import Rates
 
 
@@ -55,6 +56,12 @@ class Executor:
         self, step: int, batches: Sequence[Batch], active: Int64[Tensor, " runs"]
     ) -> Float[Tensor, "steps runs"]:
         """The loss of every run at `step` and the following ones, each before its update."""
+        with torch.inference_mode(), flushed_denormals():
+            return self._advance(step, batches, active)
+
+    def _advance(
+        self, step: int, batches: Sequence[Batch], active: Int64[Tensor, " runs"]
+    ) -> Float[Tensor, "steps runs"]:
         stack, optimizer, trace = self.stack, self.optimizer, self.trace
         losses = []
         for batch in batches:
