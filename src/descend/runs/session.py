@@ -18,6 +18,7 @@ from descend.network.stack import Stack
 from descend.runs import files
 from descend.runs.folder import RunFolder
 from descend.runs.weights import named_weights
+from descend.training.pretraining import HELD_OUT, MEASURED
 from descend.training.progress import Progress
 from descend.training.training import Training
 
@@ -153,8 +154,9 @@ def pretraining_frame(measured: list[dict[str, Tensor]]) -> polars.DataFrame:
     rows = [
         {"run": run, "layer": layer, "epoch": epoch, "quantity": quantity, "value": value}
         for layer, quantities in enumerate(measured, start=1)
-        for quantity, values in quantities.items()
-        for run, by_epoch in enumerate(values.tolist())
+        for quantity in (*MEASURED, *HELD_OUT)
+        if quantity in quantities
+        for run, by_epoch in enumerate(quantities[quantity].tolist())
         for epoch, value in enumerate(by_epoch)
         if value == value
     ]

@@ -122,7 +122,9 @@ class History:
         if self._evaluated:
             state["evaluated"] = torch.tensor(self._evaluated)
             state["judged"] = torch.stack(self._judged)
-        return state | {f"metrics/{name}": torch.stack(r) for name, r in self._metrics.items()}
+        for place, (name, rows) in enumerate(self._metrics.items()):
+            state[f"metrics/{place:02d}/{name}"] = torch.stack(rows)  # files sort their names
+        return state
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue from what `state` returned."""
@@ -135,11 +137,8 @@ class History:
         if "evaluated" in state:
             self._evaluated = state["evaluated"].tolist()
             self._judged = list(state["judged"])
-        self._metrics = {
-            key.removeprefix("metrics/"): list(values)
-            for key, values in state.items()
-            if key.startswith("metrics/")
-        }
+        keys = sorted(key for key in state if key.startswith("metrics/"))
+        self._metrics = {key.split("/", maxsplit=2)[2]: list(state[key]) for key in keys}
 
     def _append(self, losses: Float[Tensor, "epochs runs"]) -> None:
         self._losses.append(losses)
