@@ -13,9 +13,9 @@ import torch
 def flushed_denormals() -> Iterator[None]:
     """Numbers nearer to 0 than 1.2e-38 (in float64 2.2e-308) count as 0 inside, on this thread.
 
-    Where a weight's gradient is 0, as it is for every pixel that is always black, Adam's mean of the
-    gradients falls below that within some 700 steps and stays there: rounding keeps it from 0. No
-    update can show a number of that size, but half the time of a step goes into it.
+    Where a weight's gradient is 0 most of the time, as it is for a pixel that is seldom lit, Adam's
+    mean of the gradients falls below that within some 700 steps and stays there: rounding keeps it
+    from 0. No update can show a number of that size, but half the time of a step went into it.
     """
     was_on = are_flushed()
     torch.set_flush_denormal(True)
