@@ -84,6 +84,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
         safetensors.torch.save_file(_unshared(on_cpu), temporary)
+        # safetensors lets nobody else read it; whoever may read the folder may read the weights
+        temporary.chmod(path.parent.stat().st_mode & 0o666)
 
 
 def write_table(path: Path, frame: polars.DataFrame) -> None:
