@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,18 @@ import numpy as np
 import pytest
 
 from tests.cli.command import Descend, assert_fails
+
+
+def write_idx_set(folder: Path) -> None:
+    """Four files of small images, each filled with its own number."""
+    folder.mkdir()
+    for part, count in (("train", 40), ("t10k", 20)):
+        values = np.arange(count, dtype=np.uint8)
+        images = np.repeat(values, 16).tobytes()
+        header = struct.pack(">4B3I", 0, 0, 8, 3, count, 4, 4)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images)
+        header = struct.pack(">4B1I", 0, 0, 8, 1, count)
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(header + (values % 10).tobytes())
 
 
 def facts_of(run: Path) -> dict[str, float]:
@@ -48,10 +61,18 @@ def test_a_file_is_scored_on_the_scale_of_the_training(descend: Descend, digits:
 def test_other_examples_of_the_same_kind_are_scored(
     descend: Descend, trained: Callable[..., Path]
 ) -> None:
-    """A network of one problem of the plane can be asked about another."""
+    """A network of one problem of the plane can be asked about another, about all its examples."""
     moons = trained("moons", "--epochs", "1")
-    told = descend("evaluate", moons, "circles", "--json")
-    assert set(told.document["examples"]) == {"train", "validation", "test"}
+    assert descend("evaluate", moons, "circles", "--json").document["examples"] == {"circles": 500}
+
+
+def test_a_folder_of_images_is_scored_in_its_two_parts(descend: Descend) -> None:
+    """The parts of another set are named after it: they are not those of the training."""
+    for name in ("mine", "yours"):
+        write_idx_set(Path(name))
+    run = descend("train", "./mine", "--epochs", "1").folder
+    document = descend("evaluate", run, "./yours", "--json").document
+    assert document["examples"] == {"yours-train": 40, "yours-test": 20}
 
 
 @pytest.mark.parametrize(

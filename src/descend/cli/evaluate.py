@@ -86,7 +86,10 @@ def splits_of(run: Run, data: str | None, data_dir: str | None) -> dict[str, Spl
     if data is None or data in SPLITS:
         own = own_examples(run, data_dir)
         return own.splits if data is None else {data: own.split(data)}
-    return other_examples(run, data, data_dir).splits
+    other = other_examples(run, data, data_dir)
+    if len(other.splits) == 1:
+        return {other.name: other.train}
+    return {f"{other.name}-{name}": split for name, split in other.splits.items()}
 
 
 def own_examples(run: Run, data_dir: str | None) -> Examples:
@@ -111,7 +114,7 @@ def own_examples(run: Run, data_dir: str | None) -> Examples:
 
 
 def other_examples(run: Run, source: str, data_dir: str | None) -> Examples:
-    """The examples of another source, which must be of the run's kind."""
+    """The examples of another source, none held out; they must be of the run's kind."""
     from descend.data.names import SOURCES, is_path, nearest
     from descend.data.sources import load
     from descend.recipe import Recipe
@@ -127,11 +130,12 @@ def other_examples(run: Run, source: str, data_dir: str | None) -> Examples:
             f"DATA must be a .npz file or a folder of IDX files: {source!r} is another file",
             hint="numpy.savez('mine.npz', x=x, y=y) writes one",
         )
-    data = run.recipe.data
-    asked = {"source": source, "task": data.task, "target": data.target, "seed": data.seed}
-    examples = load(
-        Recipe.of({"data": {k: v for k, v in asked.items() if v is not None}}).data, data_dir
-    )
+    own = run.recipe.data
+    asked = {"source": source, "task": own.task, "target": own.target, "validation": 0}
+    if source in SOURCES and not SOURCES[source].has_own_test:
+        asked["test"] = 0
+    asked = {field: value for field, value in asked.items() if value is not None}
+    examples = load(Recipe.of({"data": asked}).data, data_dir)
     wanted, given = run.preparation, examples.preparation
     for what in ("features", "outputs"):
         if getattr(wanted, what) != getattr(given, what):
