@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from descend.network.losses import LOSSES
+from descend.network.dropout import Dropout
+from descend.network.losses import LOSSES, MSE, Objective
 from descend.network.passes import EvaluationPass, TrainingPass
 from descend.network.stack import Stack
 from descend.recipe.names import HIDDEN_ACTIVATIONS
@@ -91,6 +92,21 @@ def test_evaluation_equals_torchs_evaluation(case: Case) -> None:
         oracle = Network(stack, run).forward(x[run], masks=None).detach()
         torch.testing.assert_close(outputs[run], oracle, rtol=RELATIVE, atol=RELATIVE)
     assert all(map(torch.equal, kept, (x, stack.theta, stack.statistics)))
+
+
+def test_masks_belong_to_the_seed_the_layer_and_the_step() -> None:
+    """Layers with dropout draw from the streams of their own places, at the step they are told."""
+    blocks = (block(3, 4, dropout=0.5), block(4, 6), block(6, 5, dropout=0.2), block(5, 1))
+    stack = stack_of([blocks] * 2, seeds=[8, 9])
+    training = TrainingPass(stack, Objective(MSE()), 7)
+    x, y = torch.zeros(2, 7, 3, dtype=torch.float64), torch.zeros(2, 7, 1, dtype=torch.float64)
+    for step in (0, 5, 2**40):
+        training.forward(x, y, None, step)
+        for dropout, place, units in zip(training.dropouts, (0, 2), (4, 5), strict=True):
+            rate = stack.per_run(place, "dropout")
+            own = Dropout(rate, torch.tensor([8, 9]), place, 7, units)
+            own.begin(step)
+            assert torch.equal(dropout.mask, own.mask)
 
 
 def test_evaluation_sees_the_weights_as_they_are_now() -> None:
