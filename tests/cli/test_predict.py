@@ -285,3 +285,13 @@ def test_outputs_that_are_no_probabilities_are_not_called_so(
     told = descend("predict", run, "0")
     assert "probability" not in told.out
     assert "outputs" in descend("predict", run, "0", "--json").document["predictions"][0]
+
+
+def test_outputs_without_a_class_have_their_number(
+    descend: Descend, trained: Callable[..., Path]
+) -> None:
+    """A network with more outputs than there are classes, a known mistake, can be asked too."""
+    run = trained("digits", "--epochs", "1", "--set", "network.outputs=12")
+    (prediction,) = descend("predict", run, "0", "--json").document["predictions"]
+    assert list(prediction["probabilities"]) == [str(number) for number in range(12)]
+    assert descend("predict", run, "0").code == 0

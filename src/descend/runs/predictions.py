@@ -20,7 +20,7 @@ class Predictions:
 
     probabilities: of the classes or labels, None where the task has none;
     values: predicted classes as numbers, labels as 0 and 1, or numbers on the scale of the targets;
-    classes: the names of the classes, where they have names.
+    classes: the names of the classes, where they have names; an output too many has its number.
     """
 
     outputs: Tensor
@@ -41,7 +41,7 @@ def predict(stack: Stack, recipe: Recipe, preparation: Preparation, x: Tensor) -
     outputs = torch.cat([chunk[0].clone() for chunk in outputs_of(stack, preparation, x)])
     if x.ndim == 3:
         outputs = outputs.view(*x.shape[:2], -1)
-    classes = preparation.classes
+    classes = _named(preparation.classes, outputs.shape[-1])
     if preparation.task in ("regression", "autoencoder"):
         return Predictions(outputs, None, preparation.targets_back(outputs), None)
     probabilities = probabilities_of(outputs, recipe)
@@ -51,6 +51,13 @@ def predict(stack: Stack, recipe: Recipe, preparation: Preparation, x: Tensor) -
         both = torch.cat([1 - probabilities, probabilities], dim=-1)
         return Predictions(outputs, both, (probabilities.squeeze(-1) > 0.5).long(), classes)
     return Predictions(outputs, probabilities, outputs.argmax(dim=-1), classes)
+
+
+def _named(classes: tuple[str, ...] | None, outputs: int) -> tuple[str, ...] | None:
+    """A name for every output: a recipe may ask for more than there are classes."""
+    if classes is None or len(classes) >= outputs:
+        return classes
+    return (*classes, *(str(number) for number in range(len(classes), outputs)))
 
 
 def probabilities_of(outputs: Float[Tensor, "*rows outputs"], recipe: Recipe) -> Tensor:
