@@ -117,6 +117,7 @@ def resume(
     """
     folder = RunFolder.open(run)
     if folder.read_facts()["status"] in OVER:
+        folder.drop_checkpoint()  # of a run that was killed when only that was left to do
         return Run.read(run)
     with folder.locked():
         facts = folder.read_facts()
