@@ -75,6 +75,13 @@ def test_many_networks_are_shown_by_their_mean_and_spread(descend: Descend) -> N
     assert labels == ["mean", "sd", "lowest", "highest"]
 
 
+def test_scores_that_are_not_finite_are_shown(descend: Descend) -> None:
+    """Networks that ended with an infinite score have no standard deviation, which is no error."""
+    told = descend("train", "sine", "--seeds", "2", "--epochs", "1", "--set", "data.examples=3")
+    assert told.code == 0, told.err
+    assert " nan" in told.out
+
+
 def test_json_of_several_networks_lists_them(descend: Descend) -> None:
     """`runs` holds the seed, status, epochs and metrics of each network."""
     runs = descend(*XOR, "--seeds", "2", "--json").document["runs"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MANY = 10  # networks: more are not shown one by one
 STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
     "mean": fmean,
-    "sd": stdev,
+    "sd": lambda values: stdev(values) if all(map(math.isfinite, values)) else math.nan,
     "lowest": min,
     "highest": max,
 }
