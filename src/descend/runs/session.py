@@ -59,7 +59,7 @@ class Session:
         try:
             with _stopping_on_interrupt(self._ask_to_stop):
                 is_finished = self.training.run(self)
-                self.seconds = perf_counter() - self.began
+                self.seconds = round(perf_counter() - self.began, 3)
                 status = status_of(self.training.status) if is_finished else "interrupted"
                 self.stack = self.training.whole_stack()
                 self.results = results_of(self.training, self.stack)
@@ -113,7 +113,7 @@ class Session:
     def _write(self, folder: RunFolder, status: str) -> None:
         """The results; `run.json` after them and the checkpoint last, so that no kill loses any."""
         training = self.training
-        facts = {"status": status, "seconds": round(self.seconds, 3), "step": training.step}
+        facts = {"status": status, "seconds": self.seconds, "step": training.step}
         if status != "interrupted":
             files.write_table(folder.metrics, training.history.frame())
             files.write_table(folder.trace, training.trace.frame())
