@@ -139,6 +139,12 @@ class Case:
         return x, y, weight if self.is_weighted else None
 
 
+def size_of(numbers: Tensor) -> float:
+    """The largest finite number, or 1: what a rounding error is a share of."""
+    finite = numbers[numbers.isfinite()].abs()
+    return max(1.0, float(finite.max())) if finite.numel() else 1.0
+
+
 def targets(
     loss: tuple[str, str], shape: tuple[int, ...], generator: Generator, dtype: torch.dtype
 ) -> Tensor:

@@ -11,7 +11,7 @@ from descend.network.passes import EvaluationPass, TrainingPass
 from descend.network.random_bits import RandomBits
 from descend.network.stack import Stack
 from descend.network.torch_modules import to_sequential
-from tests.network.reference import Case, cases
+from tests.network.reference import Case, cases, size_of
 
 DEVICES = [
     "cpu",
@@ -53,8 +53,8 @@ def test_a_step_is_the_same_on_every_device(device: str, case: Case) -> None:
     other = copied(stack, device)
     assert other.theta.device.type == device
     for own, found in zip(step(case, stack, "cpu"), step(case, other, device), strict=True):
-        scale = max(1.0, float(own.abs().max())) if own.numel() else 1.0
-        torch.testing.assert_close(found, own, rtol=NEAR, atol=NEAR * scale)
+        near = NEAR * size_of(own)
+        torch.testing.assert_close(found, own, rtol=NEAR, atol=near, equal_nan=True)
 
 
 @pytest.mark.parametrize("device", DEVICES)
