@@ -38,7 +38,7 @@ class Predictions:
 
 def predict(stack: Stack, recipe: Recipe, preparation: Preparation, x: Tensor) -> Predictions:
     """The predictions of a stack of one network for raw inputs."""
-    outputs = torch.cat([chunk[0].clone() for chunk in outputs_of(stack, preparation, x)])
+    outputs = torch.cat([chunk[0].clone().cpu() for chunk in outputs_of(stack, preparation, x)])
     if x.ndim == 3:
         outputs = outputs.view(*x.shape[:2], -1)
     classes = _named(preparation.classes, outputs.shape[-1])

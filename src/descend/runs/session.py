@@ -61,10 +61,14 @@ class Session:
                 is_finished = self.training.run(self)
                 self.seconds = round(perf_counter() - self.began, 3)
                 status = status_of(self.training.status) if is_finished else "interrupted"
+                if self.folder is not None and not is_finished:
+                    self._update_facts(
+                        self.folder, status
+                    )  # before the last scores, which take time
                 self.stack = self.training.whole_stack()
                 self.results = results_of(self.training, self.stack)
-                if self.folder is not None:
-                    self._write(self.folder, status)
+                if self.folder is not None and is_finished:
+                    self._write_results(self.folder, status)
         except KeyboardInterrupt:  # the second one: nothing more is written
             raise KeyboardInterrupt(self._stopped_at_once()) from None
         return status
@@ -110,20 +114,20 @@ class Session:
     def _ask_to_stop(self) -> None:
         self.is_asked_to_stop = True
 
-    def _write(self, folder: RunFolder, status: str) -> None:
-        """The results; `run.json` after them and the checkpoint last, so that no kill loses any."""
+    def _write_results(self, folder: RunFolder, status: str) -> None:
+        """The large files, `run.json` after them, the checkpoint last: so no kill loses any."""
         training = self.training
-        facts = {"status": status, "seconds": self.seconds, "step": training.step}
-        if status != "interrupted":
-            files.write_table(folder.metrics, training.history.frame())
-            files.write_table(folder.trace, training.trace.frame())
-            if training.pretraining:
-                files.write_table(folder.pretraining, pretraining_frame(training.pretraining))
-            files.write_tensors(folder.weights, named_weights(self.stack))
-            facts["runs"] = self.results
+        files.write_table(folder.metrics, training.history.frame())
+        files.write_table(folder.trace, training.trace.frame())
+        if training.pretraining:
+            files.write_table(folder.pretraining, pretraining_frame(training.pretraining))
+        files.write_tensors(folder.weights, named_weights(self.stack))
+        self._update_facts(folder, status, runs=self.results)
+        folder.drop_checkpoint()
+
+    def _update_facts(self, folder: RunFolder, status: str, **facts: Any) -> None:
+        facts |= {"status": status, "seconds": self.seconds, "step": self.training.step}
         folder.write_facts({**folder.read_facts(), **facts})
-        if status != "interrupted":
-            folder.drop_checkpoint()
 
 
 def status_of(statuses: list[str]) -> str:
