@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from descend.runs.run import Run
 
 SOURCES = ("published", "plain torch", "theory", "measured here")
-KINDS = ("metric", "quantity", "output_for", "gradient")
+KINDS = ("metric", "quantity", "pretraining", "output_for", "gradient")
 COMBINE: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "min": min, "max": max}
 
 Positive = Annotated[float, Field(gt=0)]
@@ -34,6 +34,8 @@ class Expectation(Part):
     quantity: a measurement of the trace at `layer` (from 1; -1 = the last) and `step` (-1 = the
     last, "largest" over all steps), divided by that of `over_layer`. "drift" is how far the mean of
     the activations has moved since the first step, in units of their spread at that step.
+    pretraining: what the machine of `layer` measured after `epoch` of its own (0 = before the
+    first); it is kept in the run's folder only.
     output_for: output number `output` (from 0) for these raw inputs.
     gradient: the largest difference between the written-out gradient and autograd's.
     `minus_variant` subtracts the same number of another variant.
@@ -58,6 +60,7 @@ class Expectation(Part):
     layer: int = 0
     over_layer: int | None = None
     step: int | Annotated[str, OneOf(("largest",))] = -1
+    pretraining: str | None = None
     output_for: tuple[float | int, ...] | None = None
     output: int = 0
     gradient: bool = False
@@ -148,6 +151,8 @@ def judge(
     why_not: the reason for which they cannot be compared; the number is shown all the same.
     """
     found = _difference(expectation, runs, data_dir)
+    if expectation.pretraining and all(run.folder is None for run in runs.values()):
+        why_not = why_not or "kept in the run's folder only"
     met = None if why_not else found is not None and expectation.is_met_by(found)
     return Check(
         what=expectation.what,
@@ -187,6 +192,8 @@ def number_of(
         return float(outputs[0, expectation.output])
     if expectation.quantity is not None:
         return _measurement(expectation, run)
+    if expectation.pretraining is not None:
+        return _pretraining(expectation, run)
     return _metric(expectation, run, data_dir)
 
 
@@ -290,6 +297,24 @@ def _drift(run: Run, layer: int) -> dict[int, float]:
         return {}
     start = min(mean)
     return {step: abs(value - mean[start]) / spread[start] for step, value in mean.items()}
+
+
+def _pretraining(expectation: Expectation, run: Run) -> float | None:
+    import polars
+
+    from descend.runs.folder import RunFolder
+
+    if run.folder is None or not (path := RunFolder(run.folder).pretraining).is_file():
+        return None
+    table = polars.read_parquet(path)
+    rows = table.filter(
+        (table["run"] == 0)
+        & (table["layer"] == expectation.layer)
+        & (table["quantity"] == expectation.pretraining)
+    )
+    by_epoch = dict(rows.select("epoch", "value").iter_rows())
+    epoch = expectation.epoch
+    return by_epoch.get(max(by_epoch, default=0) if epoch in (None, -1) else epoch)
 
 
 def _digits(value: float) -> str:
