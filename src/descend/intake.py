@@ -1,0 +1,109 @@
+"""Intake: from what a person gives to a completed recipe and its examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from descend.data.arrays import from_arrays
+from descend.data.examples import Examples
+from descend.data.names import SOURCES, is_path
+from descend.data.sources import load
+from descend.errors import DataError, RecipeError
+from descend.laboratory import find_lab, lab_names
+from descend.recipe import Recipe
+from descend.recipe.defaults import Facts, complete, with_scales
+from descend.recipe.names import nearest
+from descend.training.targets import with_class_weights
+
+Arrays = tuple[Any, Any]
+
+
+def as_recipe(
+    given: Recipe | Mapping[str, Any] | Path | str, source: str | None = None
+) -> tuple[Recipe, str]:
+    """The recipe that is meant, and a name for its runs; source: where a mapping names none."""
+    if isinstance(given, Recipe):
+        return given, given.title or given.data.source
+    if isinstance(given, Mapping):
+        named = isinstance(given.get("data"), Mapping) and "source" in given["data"]
+        if source is not None and not named:
+            given = {**given, "data": {**given.get("data", {}), "source": source}}
+        return as_recipe(Recipe.of(given))
+    text = str(given)
+    if text.endswith(".toml"):
+        return Recipe.read(given), Path(given).stem
+    if text in lab_names():
+        return find_lab(text).recipe, text
+    if text in SOURCES or (is_path(text) and Path(text).is_dir()):
+        return Recipe.of({"data": {"source": text}}), Path(text).name
+    known = [*lab_names(), *SOURCES]
+    close = nearest(text, known)
+    raise RecipeError(
+        f"RECIPE must be a .toml file, a lab or a source of examples: {text!r}",
+        hint=f"did you mean {close!r}?" if close else "`descend labs` lists the labs",
+    )
+
+
+def complete_with_examples(
+    recipe: Recipe, data: Examples | Arrays | None = None, data_dir: Path | str | None = None
+) -> tuple[Recipe, Examples]:
+    """The recipe with every choice made, and the examples that they were made for."""
+    recipe = with_scales(recipe)
+    examples = examples_of(recipe, data, data_dir)
+    return with_class_weights(complete(recipe, facts_of(examples)), examples), examples
+
+
+def facts_of(examples: Examples) -> Facts:
+    """What the open choices of a recipe depend on."""
+    preparation = examples.preparation
+    return Facts(
+        task=examples.task,
+        outputs=examples.outputs,
+        examples=len(examples.train),
+        splits=tuple(examples.splits),
+        scale=preparation.scaling,
+        target_scale=preparation.target_scaling,
+        chosen=examples.chosen,
+    )
+
+
+def examples_of(
+    recipe: Recipe, data: Examples | Arrays | None, data_dir: Path | str | None
+) -> Examples:
+    """The examples that were given, or else those of the recipe's source."""
+    if isinstance(data, Examples):
+        return data
+    if data is None:
+        return load(recipe.data, data_dir)
+    if not isinstance(data, tuple) or len(data) != 2:
+        raise DataError(
+            f"`data` must be a pair (x, y) of arrays: {type(data).__name__}",
+            hint="descend.train(recipe, data=(x, y)); an autoencoder takes (x, None)",
+        )
+    x, y = data
+    return from_arrays(x, y, recipe.data)
+
+
+def same_examples(
+    recipe: Recipe,
+    facts: Mapping[str, Any],
+    data: Examples | Arrays | None,
+    data_dir: Path | str | None,
+    run: Path | str,
+) -> Examples:
+    """The examples that a run began with, loaded or given again."""
+    if facts["is_from_arrays"] and data is None:
+        raise DataError(
+            f"the arrays must be given again for a run that was trained on arrays: {str(run)!r}",
+            hint="as in descend.resume(run, data=(x, y)) or descend.evaluate(run, x, y)",
+        )
+    examples = examples_of(recipe, data, data_dir or facts["folder"])
+    if examples.fingerprint != facts["fingerprint"]:
+        raise DataError(
+            "the data must be those that the run began with: "
+            f"{examples.name} has another fingerprint",
+            hint="restore the data, or train anew",
+        )
+    return examples

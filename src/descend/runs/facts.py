@@ -1,0 +1,59 @@
+"""Facts: what `run.json` says from the beginning of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from descend import __version__
+from descend.data.examples import Examples
+from descend.recipe import Recipe
+
+VERSIONS = ("torch", "numpy", "polars", "safetensors", "pydantic")
+
+
+def data_facts(
+    examples: Examples, *, is_from_arrays: bool, data_dir: Path | str | None
+) -> dict[str, Any]:
+    """What a resumed run needs to find the same examples, and to know that they are the same."""
+    return {
+        "source": examples.name,
+        "is_from_arrays": is_from_arrays,
+        "folder": None if data_dir is None else str(Path(data_dir).resolve()),
+        "fingerprint": examples.fingerprint,
+        "examples": {split: len(part) for split, part in examples.splits.items()},
+    }
+
+
+def first_facts(
+    name: str,
+    recipes: Sequence[Recipe],
+    device: torch.device,
+    threads: int,
+    data: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Name, seeds, where the run trains, on what, and with which versions."""
+    return {
+        "name": name,
+        "status": "running",
+        "seeds": [recipe.training.seed for recipe in recipes],
+        "device": device.type,
+        "threads": threads,
+        "data": data,
+        "versions": {
+            "descend": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in VERSIONS},
+        },
+        "hardware": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count(),
+            "gpu": torch.cuda.get_device_name() if device.type == "cuda" else None,
+        },
+    }
