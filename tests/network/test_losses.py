@@ -189,19 +189,21 @@ def test_certain_and_wrong_answers_have_finite_losses_and_slopes(dtype: torch.dt
     y = torch.tensor([1.0, 0.0, 0.0, 1.0], dtype=dtype).view(1, 4, 1)
     bce = LOSSES["bce", "probabilities"]()
     assert bce.values(p, y).flatten().tolist() == [100, 100, 0, 0]
-    assert bce.slopes(p, y).isfinite().all()
+    assert bce.slopes(p, y, p.new_ones(())).isfinite().all()
     classes = torch.tensor([[0, 1, 1]])
     shares = torch.tensor([[[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]], dtype=dtype)
     cross_entropy = LOSSES["cross_entropy", "probabilities"]()
     assert cross_entropy.values(shares, classes).flatten().tolist() == [100, 100, 0]
-    assert cross_entropy.slopes(shares, classes).isfinite().all()
+    assert cross_entropy.slopes(shares, classes, shares.new_ones(())).isfinite().all()
 
 
 def test_cross_entropy_of_tiny_probabilities_still_teaches() -> None:
     """A class of probability 1e-30 has the slope p - onehot(y) by its logits, in float32 too."""
     z = torch.tensor([[[0.0, 69.0, 1.0]]], requires_grad=True)
     p = torch.softmax(z, -1)
-    slope = LOSSES["cross_entropy", "probabilities"]().slopes(p.detach(), torch.tensor([[0]]))
+    slope = LOSSES["cross_entropy", "probabilities"]().slopes(
+        p.detach(), torch.tensor([[0]]), p.new_ones(())
+    )
     (dz,) = torch.autograd.grad(p, z, slope)
     expected = p.detach() - torch.tensor([1.0, 0.0, 0.0])
     torch.testing.assert_close(dz, expected, rtol=1e-5, atol=1e-6)

@@ -20,17 +20,19 @@ class Linear:
         runs, fan_in, fan_out = w.shape
         self.w, self.b, self.dw, self.db = w, b, dw, db
         self.w_transposed = w.mT
+        self.x: Tensor | None = None
         self.z = w.new_empty(runs, batch, fan_out)
         self.dx = None if is_first else w.new_empty(runs, batch, fan_in)
 
     def forward(self, x: Float[Tensor, "runs batch fan_in"]) -> Float[Tensor, "runs batch fan_out"]:
-        self.x = x
+        if x is not self.x:
+            self.x, self.x_transposed = x, x.mT
         return torch.baddbmm(self.b, x, self.w, out=self.z)
 
     def backward(
         self, dz: Float[Tensor, "runs batch fan_out"]
     ) -> Float[Tensor, "runs batch fan_in"] | None:
         """dL/dw = xᵀ dz, dL/db = Σ dz over the batch, dL/dx = dz wᵀ; the first layer omits it."""
-        torch.bmm(self.x.mT, dz, out=self.dw)
+        torch.bmm(self.x_transposed, dz, out=self.dw)
         torch.sum(dz, dim=1, keepdim=True, out=self.db)
         return None if self.dx is None else torch.bmm(dz, self.w_transposed, out=self.dx)

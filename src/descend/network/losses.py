@@ -1,7 +1,8 @@
 """Losses: how wrong the outputs are, value by value, and the slope of that by hand.
 
-`values(outputs, y)` has a value for each target, `slopes(outputs, y)` the derivative of each by the
-outputs; `Objective` makes one number for each run of them.
+`values(outputs, y)` has a value for each target, `Objective` makes one number of them for each run.
+`slopes(outputs, y, share)` has the derivatives of that number by the outputs; share is what a value
+counts in it, one number for all or (runs, batch, 1).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from torch.nn import functional
 Outputs = Float[Tensor, "runs batch outputs"]
 Targets = Tensor  # (runs, batch, outputs), or class indices (runs, batch)
 
-TINY = 1e-12  # torch's bound on p (1 - p) in the slope of the cross-entropy of probabilities
+KERNEL_BELOW = 256  # values: torch's kernel is one operation, but takes one value after the other
+bce_slope = torch.ops.aten.binary_cross_entropy_backward.default
+EACH = 0  # torch's number for reduction="none"
 LOG_ZERO = -100.0  # torch's bound on ln p in its value
 
 
@@ -28,7 +31,7 @@ class Loss(Protocol):
 
     def values(self, outputs: Outputs, y: Targets) -> Tensor: ...
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs: ...
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs: ...
 
 
 class MSE:
@@ -39,8 +42,8 @@ class MSE:
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
         return torch.sub(outputs, y).square_()
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return torch.sub(outputs, y).mul_(2)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        return torch.sub(outputs, y).mul_(2 * share)
 
 
 class L1:
@@ -51,8 +54,8 @@ class L1:
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
         return torch.sub(outputs, y).abs_()
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return torch.sub(outputs, y).sign_()
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        return torch.sub(outputs, y).sign_().mul_(share)
 
 
 class Huber:
@@ -65,8 +68,8 @@ class Huber:
         near = distance.clamp(max=1)
         return distance.sub_(near / 2).mul_(near)
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return torch.sub(outputs, y).clamp_(-1, 1)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        return torch.sub(outputs, y).clamp_(-1, 1).mul_(share)
 
 
 class PoissonFromLogRate:
@@ -77,8 +80,8 @@ class PoissonFromLogRate:
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
         return outputs.exp().addcmul_(outputs, y, value=-1)
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return outputs.exp().sub_(y)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        return outputs.exp().sub_(y).mul_(share)
 
 
 class PoissonFromRate:
@@ -90,8 +93,8 @@ class PoissonFromRate:
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
         return outputs - y * torch.log(outputs + self.epsilon)
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return torch.div(y, outputs + self.epsilon).neg_().add_(1)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        return torch.div(y, outputs + self.epsilon).neg_().add_(1).mul_(share)
 
 
 class BCEFromLogits:
@@ -107,34 +110,38 @@ class BCEFromLogits:
         rest = torch.sub(outputs, part)
         return torch.logaddexp(part.neg_(), rest, out=rest)
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return torch.sigmoid(outputs).sub_(y)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        return torch.sigmoid(outputs).sub_(y).mul_(share)
 
 
 class BCEFromProbabilities:
-    """-(y ln p + (1 - y) ln(1 - p)), each ln at least -100; the slope is (p - y) / (p (1 - p))."""
+    """-(y ln p + (1 - y) ln(1 - p)), each ln at least -100; the slope is (p - y) / (p (1 - p)).
+
+    NaN where an output is no probability; p (1 - p) counts as 1e-12 at least, as in torch.
+    """
 
     counts_classes = False
 
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
-        if outputs.is_cpu:
-            try:
-                return functional.binary_cross_entropy(outputs, y, reduction="none")
-            except RuntimeError:  # one run's output outside [0, 1] must not end its neighbours
-                pass
-        return self._values_or_nan(outputs, y)
+        if outputs.is_cpu and outputs.numel() < KERNEL_BELOW:
+            return self._values_by_kernel(outputs, y)
+        log_p = torch.log(outputs).clamp_min_(LOG_ZERO)
+        log_q = torch.neg(outputs).log1p_().clamp_min_(LOG_ZERO)
+        return torch.lerp(log_q, log_p, y).neg_()
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        variance = torch.addcmul(outputs, outputs, outputs, value=-1).clamp_min_(TINY)
-        return torch.sub(outputs, y).div_(variance)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        each = share.expand_as(outputs) if share.ndim else share
+        slope: Outputs = bce_slope(each, outputs, y, None, EACH)
+        return slope
 
-    def _values_or_nan(self, outputs: Outputs, y: Targets) -> Tensor:
-        """NaN where an output is no probability, which torch refuses, on a GPU for good."""
-        is_probability = (outputs >= 0) & (outputs <= 1)
-        values = functional.binary_cross_entropy(
-            outputs.where(is_probability, 0.5), y, reduction="none"
-        )
-        return values.masked_fill_(~is_probability, torch.nan)
+    def _values_by_kernel(self, outputs: Outputs, y: Targets) -> Tensor:
+        """The same, by the kernel that refuses whatever is no probability."""
+        try:
+            return functional.binary_cross_entropy(outputs, y, reduction="none")
+        except RuntimeError:  # one run's output must not end its neighbours
+            is_probability = (outputs >= 0) & (outputs <= 1)
+            values = self._values_by_kernel(outputs.where(is_probability, 0.5), y)
+            return values.masked_fill_(~is_probability, torch.nan)
 
 
 class CrossEntropyFromLogits:
@@ -146,9 +153,9 @@ class CrossEntropyFromLogits:
         self.log_p = torch.log_softmax(outputs, dim=-1)
         return self.log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1).neg_()
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
         """Follows `values` of the same outputs."""
-        return self.log_p.exp_().scatter_(-1, y.unsqueeze(-1), -1.0, reduce="add")
+        return self.log_p.exp_().scatter_(-1, y.unsqueeze(-1), -1.0, reduce="add").mul_(share)
 
 
 class CrossEntropyFromProbabilities:
@@ -160,10 +167,10 @@ class CrossEntropyFromProbabilities:
         p = outputs.gather(-1, y.unsqueeze(-1)).squeeze(-1)
         return p.log_().clamp_min_(LOG_ZERO).neg_()
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
         index = y.unsqueeze(-1)
         least = torch.finfo(outputs.dtype).tiny
-        slope = outputs.gather(-1, index).clamp_min_(least).reciprocal_().neg_()
+        slope = outputs.gather(-1, index).clamp_min_(least).reciprocal_().mul_(-share)
         return torch.zeros_like(outputs).scatter_(-1, index, slope)
 
 
@@ -175,8 +182,9 @@ class NLL:
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
         return outputs.gather(-1, y.unsqueeze(-1)).squeeze(-1).neg_()
 
-    def slopes(self, outputs: Outputs, y: Targets) -> Outputs:
-        return torch.zeros_like(outputs).scatter_(-1, y.unsqueeze(-1), -1.0)
+    def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
+        index = y.unsqueeze(-1)
+        return torch.zeros_like(outputs).scatter_(-1, index, torch.neg(share).expand(index.shape))
 
 
 LOSSES: dict[tuple[str, str], type[Loss]] = {
@@ -203,25 +211,33 @@ class Objective:
     def __init__(self, loss: Loss, reduction: str = "mean") -> None:
         self.loss = loss
         self.is_sum = reduction == "sum"
+        self.shares: dict[tuple[int, torch.dtype], Tensor] = {}
 
     def value(self, outputs: Outputs, y: Targets, weight: Tensor | None = None) -> Tensor:
         """The loss of each run, (runs,); weight: (runs, batch) or None."""
         values = self.loss.values(outputs, y)
         if weight is None:
-            flat = values.view(len(values), -1)
-            return flat.sum(dim=1) if self.is_sum else flat.mean(dim=1)
+            flat = values.flatten(1)
+            self.share = self._equal_share(flat)
+            return flat.sum(dim=1).mul_(self.share)
         each = values if values.ndim == weight.ndim else _mean_or_sum(values, self.is_sum)
         total = (each * weight).sum(dim=1)
         return total if self.is_sum else total / _sum_of(weight)
 
     def slope(self, outputs: Outputs, y: Targets, weight: Tensor | None = None) -> Outputs:
         """dL/d outputs; follows `value` of the same outputs."""
-        slopes = self.loss.slopes(outputs, y)
-        count = 1 if self.loss.counts_classes else outputs.shape[2]
         if weight is None:
-            return slopes if self.is_sum else slopes.mul_(1 / (outputs.shape[1] * count))
+            return self.loss.slopes(outputs, y, self.share)
+        count = 1 if self.loss.counts_classes else outputs.shape[2]
         share = weight if self.is_sum else weight / (_sum_of(weight) * count).unsqueeze(1)
-        return slopes.mul_(share.unsqueeze(-1))
+        return self.loss.slopes(outputs, y, share.unsqueeze(-1))
+
+    def _equal_share(self, flat: Float[Tensor, "runs values"]) -> Tensor:
+        """What each value of a run counts; made once for a size, for a tensor is ready sooner."""
+        key = flat.shape[1], flat.dtype
+        if key not in self.shares:
+            self.shares[key] = flat.new_full((), 1 if self.is_sum else 1 / flat.shape[1])
+        return self.shares[key]
 
 
 def _sum_of(weight: Float[Tensor, "runs batch"]) -> Float[Tensor, " runs"]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -31,6 +32,15 @@ def rate(beta1: float, beta2: float, step: int) -> float:
 def floor(eps: float, beta2: float, step: int) -> float:
     """ε·√(1 - β₂ᵗ): the ε that belongs to √v without its correction."""
     return eps * math.sqrt(1 - beta2**step)
+
+
+class Calls(NamedTuple):
+    """Calls of torch's fused kernel for one theta and gradient; counter: the steps so far."""
+
+    theta: Tensor
+    gradient: Tensor
+    counter: Tensor
+    kernels: Sequence[Callable[[], object]]
 
 
 class Adam(Rule):
@@ -71,13 +81,13 @@ class Adam(Rule):
 
     def set_lr(self, lr: Float[Tensor, "runs 1"]) -> None:
         super().set_lr(lr)
-        self._groups: dict[tuple[float, ...], list[int]] | None = None
+        self._calls: Calls | None = None
         if self.decoupled:
             self.shrink = (1 - lr.double() * self.numbers["weight_decay"]).to(self.dtype)
 
     def keep(self, rows: Int64[Tensor, "kept"]) -> None:
         super().keep(rows)
-        self._groups = None
+        self._calls = None
 
     def step(
         self,
@@ -113,19 +123,28 @@ class Adam(Rule):
 
     def _step_each_run(self, theta: Tensor, gradient: Tensor) -> None:
         """The same update by torch's fused kernel: one pass over the memory instead of seven."""
+        calls = self._calls
+        if calls is None or calls.theta is not theta or calls.gradient is not gradient:
+            calls = self._calls = self._calls_for(theta, gradient)
+        calls.counter.fill_(self.steps)
+        for call in calls.kernels:
+            call()
+
+    def _calls_for(self, theta: Tensor, gradient: Tensor) -> Calls:
+        """One call for all runs of the same settings; they last until a learning rate changes."""
+        numbers = [self.numbers[name] for name in ("betas", "eps", "weight_decay")]
+        groups: dict[tuple[float, ...], list[int]] = {}
+        for row, settings in enumerate(torch.cat([self.lr, *numbers], dim=1).tolist()):
+            groups.setdefault(tuple(settings), []).append(row)
         kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
-        thetas, gradients = theta.unbind(), gradient.unbind()
-        means, squares = self.mean.unbind(), self.square.unbind()
-        largest = self.largest.unbind() if self.amsgrad else ()
-        step = torch.full((), self.steps, dtype=torch.float32, device=theta.device)
-        for (lr, beta1, beta2, eps, weight_decay), rows in self._runs_by_settings().items():
-            kernel(
-                [thetas[row] for row in rows],
-                [gradients[row] for row in rows],
-                [means[row] for row in rows],
-                [squares[row] for row in rows],
-                [largest[row] for row in rows if self.amsgrad],
-                [step] * len(rows),
+        counter = torch.zeros((), dtype=torch.float32, device=theta.device)
+        tensors = [theta, gradient, self.mean, self.square]
+        kernels = [
+            partial(
+                kernel,
+                *([tensor[row] for row in rows] for tensor in tensors),
+                [self.largest[row] for row in rows if self.amsgrad],
+                [counter] * len(rows),
                 lr=lr,
                 beta1=beta1,
                 beta2=beta2,
@@ -134,15 +153,9 @@ class Adam(Rule):
                 amsgrad=self.amsgrad,
                 maximize=False,
             )
-
-    def _runs_by_settings(self) -> dict[tuple[float, ...], list[int]]:
-        """The rows of the runs that one call can serve; kept until a learning rate changes."""
-        if self._groups is None:
-            numbers = [self.numbers[name] for name in ("betas", "eps", "weight_decay")]
-            self._groups = {}
-            for row, settings in enumerate(torch.cat([self.lr, *numbers], dim=1).tolist()):
-                self._groups.setdefault(tuple(settings), []).append(row)
-        return self._groups
+            for (lr, beta1, beta2, eps, weight_decay), rows in groups.items()
+        ]
+        return Calls(theta, gradient, counter, kernels)
 
 
 class AdamW(Adam):
