@@ -1,4 +1,4 @@
-"""The errors that descend raises on purpose; each says what was given, what was expected, and a hint.
+"""The errors that descend raises on purpose: what was given, what was expected, and a hint.
 
 DescendError
 ├── RecipeError        a recipe, an edit or a name in it is impossible
