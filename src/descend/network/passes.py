@@ -16,7 +16,8 @@ from descend.network.batch_norm import BatchNorm, FrozenBatchNorm
 from descend.network.dropout import Dropout
 from descend.network.linear import Linear
 from descend.network.losses import Objective
-from descend.network.stack import Stack
+from descend.network.stack import BlockViews, Stack
+from descend.network.woven import Weave, WovenLinear, is_worth_weaving
 
 
 @runtime_checkable
@@ -48,16 +49,18 @@ class TrainingPass:
         self.activations: list[Activation] = []
         self.dropouts: list[Dropout] = []
         self.penalties: list[tuple[Tensor, Tensor, Tensor | None, Tensor | None]] = []
-        self.weight_slopes = [slopes.w for slopes in stack.slopes]
+        self.weave = Weave(stack, batch) if is_worth_weaving(stack, batch) else None
+        held = self.weave or stack
+        self.weight_slopes = [slopes.w for slopes in held.slopes]
         self.weight_factor = weight_factor
         for place, block in enumerate(stack.blocks):
-            views, slopes = stack.views[place], stack.slopes[place]
-            linear = Linear(views.w, views.b, slopes.w, slopes.b, batch, is_first=place == 0)
+            views, slopes = held.views[place], held.slopes[place]
+            linear = linear_of(views, slopes, self.weave, batch, is_first=place == 0)
             activation = ACTIVATIONS[block.activation]()
             self.activations.append(activation)
             self.layers += [linear, activation]
             if block.batch_norm:
-                norm = self._batch_norm(stack, place, batch)
+                norm = batch_norm_of(views, slopes, stack.running[place], batch)
                 self.layers.insert(-1 if block.batch_norm == "before" else len(self.layers), norm)
             rate = stack.per_run(place, "dropout")
             if rate.any():
@@ -75,6 +78,8 @@ class TrainingPass:
         self, x: Float[Tensor, "runs batch features"], y: Tensor, weight: Tensor | None, step: int
     ) -> Float[Tensor, " runs"]:
         """The loss of each run on this batch; the dropout masks are those of `step`."""
+        if self.weave is not None:
+            self.weave.take_parameters()
         for dropout in self.dropouts:
             dropout.begin(step)
         for place, layer in enumerate(self.layers):
@@ -111,13 +116,8 @@ class TrainingPass:
                 dw.addcmul_(w.sign(), l1)
             if twice_l2 is not None:
                 dw.addcmul_(w, twice_l2)
-
-    @staticmethod
-    def _batch_norm(stack: Stack, place: int, batch: int) -> BatchNorm:
-        views, slopes, running = stack.views[place], stack.slopes[place], stack.running[place]
-        assert views.scale is not None and views.shift is not None
-        assert slopes.scale is not None and slopes.shift is not None and running is not None
-        return BatchNorm(views.scale, views.shift, slopes.scale, slopes.shift, *running, batch)
+        if self.weave is not None:
+            self.weave.give_gradient()
 
 
 class EvaluationPass:
@@ -143,3 +143,22 @@ class EvaluationPass:
         for layer in self.layers:
             x = layer.forward(x)
         return x
+
+
+def linear_of(
+    views: BlockViews, slopes: BlockViews, weave: Weave | None, batch: int, *, is_first: bool
+) -> Linear | WovenLinear:
+    """The affine map of a block."""
+    parameters = views.w, views.b, slopes.w, slopes.b
+    if weave is None:
+        return Linear(*parameters, batch, is_first=is_first)
+    return WovenLinear(*parameters, weave, batch, is_first=is_first)
+
+
+def batch_norm_of(
+    views: BlockViews, slopes: BlockViews, running: tuple[Tensor, Tensor] | None, batch: int
+) -> BatchNorm:
+    """The batch normalisation of a block that has one."""
+    assert views.scale is not None and views.shift is not None
+    assert slopes.scale is not None and slopes.shift is not None and running is not None
+    return BatchNorm(views.scale, views.shift, slopes.scale, slopes.shift, *running, batch)
