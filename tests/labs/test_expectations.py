@@ -10,7 +10,8 @@ import polars
 import pytest
 from pydantic import ValidationError
 
-from descend.expectations import Expectation, judge, number_of
+from descend.expectations import Expectation, judge
+from descend.lab_numbers import number_of
 from descend.laboratory import Changes, Lab, find_lab, read_lab
 from tests.labs.laboratory import in_memory, run_lab
 
