@@ -7,6 +7,7 @@ and the import hook sees every module.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,9 @@ install_import_hook(
     [f"descend.{part}" for part in ("network", "optimizers", "training", "trace", "data")],
     "beartype.beartype",
 )
+
+# Where a shell starts the tests in the background, they inherit that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first example of a process pays for torch's import, so a deadline would fail by chance.
 settings.register_profile(

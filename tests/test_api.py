@@ -336,3 +336,12 @@ def test_what_train_prints_as_json(tmp_path: Path) -> None:
     two = descend.train(TREE, seeds=2, out=None).to_json()
     assert [result["seed"] for result in two["runs"]] == [5, 6]
     assert two["run"] is None
+
+
+def test_the_evaluated_training_loss_stands_beside_the_mean_of_the_steps() -> None:
+    """Both curves are kept: the steps' mean, and the loss of the weights after each epoch."""
+    edits = {"training.evaluate": ["train"]}
+    run = descend.train("digits", edits=edits, epochs=2, out=None)
+    last = run.history[-1]
+    assert last["train/evaluated_loss"] == run.metrics["train/loss"]
+    assert last["train/loss"] != last["train/evaluated_loss"]

@@ -12,6 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     import polars
 
+EVALUATED_LOSS = "train/evaluated_loss"  # of the weights after the epoch, in evaluation mode
 SO_FAR = ("sums", "counts")
 
 
@@ -107,8 +108,8 @@ class History:
             was_taken[:, places] = torch.stack(self._judged).numpy().T
         taken = polars.Series("taken", was_taken[is_there])
         for name, rows in self._metrics.items():
-            if name in columns:
-                continue  # train/loss is what the steps had
+            if name == "train/loss":  # that is the mean of the steps' losses, as tutorials print it
+                name = EVALUATED_LOSS
             values = numpy.full(is_there.shape, numpy.nan)
             values[:, places] = torch.stack(rows).numpy().T
             column = polars.Series(name, values[is_there])
