@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+import descend.trace.trace as trace_module
 from descend.trace.measurements import QUANTITIES
 from descend.trace.trace import Trace
 from tests.training.scenes import rows, trained, training_of, tree_of
@@ -169,3 +170,17 @@ def test_many_samples_become_a_table_at_once() -> None:
         & (polars.col("quantity") == "weight_norm")
     )
     assert one["value"].to_list() == [float(values[5, 17, 1, QUANTITIES.index("weight_norm")])]
+
+
+@pytest.mark.parametrize("room", [0, 1 << 30])
+def test_samples_measured_together_are_those_measured_one_by_one(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, whether copies wait for each other or each is measured on the spot."""
+    tree = tree_of("multiclass", epochs=3, measure_every=1, batch_size=7)
+    by_default = trained(tree, [1, 2, 3]).trace
+    monkeypatch.setattr(trace_module, "ROOM", room)
+    other = trained(tree, [1, 2, 3]).trace
+    assert other.steps == by_default.steps
+    assert torch.equal(other.losses, by_default.losses)
+    assert torch.equal(other.values.nan_to_num(-1), by_default.values.nan_to_num(-1))

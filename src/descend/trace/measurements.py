@@ -53,3 +53,20 @@ def norms(views: list[BlockViews]) -> list[PerRun]:
 def ratio(change: PerRun, size: PerRun) -> PerRun:
     """How large a change is beside what changed; 0 where nothing did, even beside nothing."""
     return torch.where(change == 0, change, change / size)
+
+
+def table(
+    activities: list[list[PerRun]],
+    gradients: list[PerRun],
+    weights: list[PerRun],
+    changes: list[PerRun],
+) -> Float[Tensor, "runs layers quantities"]:
+    """All quantities from what was found of each layer: activity, and three norms."""
+    flat = [
+        quantity
+        for found, gradient, weight, change in zip(
+            activities, gradients, weights, changes, strict=True
+        )
+        for quantity in (*found, gradient, weight, ratio(change, weight))
+    ]
+    return torch.stack(flat, dim=1).view(-1, len(activities), len(QUANTITIES))

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from descend.network.activations import ACTIVATIONS
 from descend.network.passes import TrainingPass
-from descend.network.stack import Stack, views_of
-from descend.trace.measurements import QUANTITIES, activity, has_sense, norms, ratio
+from descend.network.stack import Stack
+from descend.trace.measurements import QUANTITIES, has_sense
+from descend.trace.samples import Copied, Measured, are_alike, bytes_of, measured_together
 
 if TYPE_CHECKING:
     import polars
+
+ROOM = 1 << 20  # bytes of copies that wait until they are measured together
 
 
 class Trace:
@@ -35,35 +38,66 @@ class Trace:
         self._values: list[Tensor] = []
         self._losses: list[Tensor] = []
         self._present: list[Tensor] = []
+        self._waiting: list[Copied] = []
+        self._everyone = torch.ones(runs, dtype=torch.bool)
 
     def wants(self, step: int) -> bool:
         """Whether `step`, counted from 0, is sampled."""
         return step < self.first or (self.every > 0 and step % self.every == 0)
 
-    def open(self, training: TrainingPass, loss: Float[Tensor, " active"]) -> Sample:
-        """Begin the sample of a step, after its forward pass."""
-        return Sample(training, loss)
+    def open(
+        self,
+        training: TrainingPass,
+        stack: Stack,
+        loss: Float[Tensor, " active"],
+        active: Int64[Tensor, " active"],
+    ) -> Copied | Measured:
+        """Begin the sample of a step, after its forward pass; its row i is of run `active[i]`."""
+        outputs = training.activity()
+        if bytes_of(stack, outputs) > ROOM // 4:
+            return Measured(stack, loss, active, outputs)
+        return Copied(stack, loss, active, outputs)
 
     def close(
         self,
         step: int,
-        sample: Sample,
-        active: Int64[Tensor, " active"],
+        sample: Copied | Measured,
         only: Int64[Tensor, " sampled"] | None = None,
     ) -> None:
-        """Add the sample of `step`; its row i is of the run `active[i]`. `only` these count."""
-        values, loss = sample.values(), sample.loss
-        if len(active) < self.runs:
-            values = _spread(values, active, self.runs)
-            loss = _spread(loss, active, self.runs)
-        sampled = active if only is None else active[only]
+        """Add the sample of `step`. `only` these of its rows count."""
         self.steps.append(step)
-        self._values.append(values)
-        self._losses.append(loss)
-        self._present.append(torch.zeros(self.runs, dtype=torch.bool).index_fill_(0, sampled, True))
+        self._losses.append(self._spread(sample.loss, sample.active))
+        present = self._everyone
+        if only is not None or len(sample.active) < self.runs:
+            sampled = sample.active if only is None else sample.active[only]
+            present = torch.zeros_like(self._everyone).index_fill_(0, sampled, True)
+        self._present.append(present)
+        if isinstance(sample, Measured) or not are_alike(sample, self._waiting):
+            self.measure()
+        if isinstance(sample, Measured):
+            self._values.append(self._spread(sample.values(), sample.active))
+            return
+        self._waiting.append(sample)
+        if sample.bytes * len(self._waiting) > ROOM:
+            self.measure()
+
+    def measure(self) -> None:
+        """Measure the samples that wait to be measured together."""
+        waiting, self._waiting = self._waiting, []
+        for values in measured_together(waiting, self.activations):
+            self._values.append(self._spread(values, waiting[0].active))
+
+    def _spread(self, values: Tensor, active: Int64[Tensor, " active"]) -> Tensor:
+        """The rows of `values` where they belong among all runs, NaN for those that have left."""
+        if len(active) == self.runs:
+            return values
+        full = values.new_full((self.runs, *values.shape[1:]), torch.nan)
+        full[active.to(values.device)] = values
+        return full
 
     @property
     def values(self) -> Float[Tensor, "samples runs layers quantities"]:
+        self.measure()
         shape = (0, self.runs, len(self.activations), len(QUANTITIES))
         return _joined(self._values, torch.empty(shape))
 
@@ -122,41 +156,5 @@ class Trace:
         )
 
 
-class Sample:
-    """The measurements of one step while it is taken: forward, backward, update."""
-
-    def __init__(self, training: TrainingPass, loss: Float[Tensor, " active"]) -> None:
-        self.loss = loss.clone()
-        self.columns = [activity(activation, a) for activation, a in training.activity()]
-
-    def gradient(self, stack: Stack) -> None:
-        """After the backward pass, before anything changes the gradient."""
-        self.before = stack.theta.clone()
-        self.weight_norms = norms(stack.views)
-        for column, gradient, weight in zip(
-            self.columns, norms(stack.slopes), self.weight_norms, strict=True
-        ):
-            column += [gradient, weight]
-
-    def update(self, stack: Stack) -> None:
-        """After the update."""
-        moved = views_of(self.before.sub_(stack.theta), stack.blocks)
-        for column, change, weight in zip(
-            self.columns, norms(moved), self.weight_norms, strict=True
-        ):
-            column.append(ratio(change, weight))
-
-    def values(self) -> Float[Tensor, "active layers quantities"]:
-        """The sample, once it is complete."""
-        flat = [quantity for column in self.columns for quantity in column]
-        return torch.stack(flat, dim=1).view(-1, len(self.columns), len(QUANTITIES))
-
-
 def _joined(parts: list[Tensor], empty: Tensor) -> Tensor:
     return torch.stack([part.cpu() for part in parts]) if parts else empty
-
-
-def _spread(values: Tensor, active: Tensor, runs: int) -> Tensor:
-    full = values.new_full((runs, *values.shape[1:]), torch.nan)
-    full[active.to(values.device)] = values
-    return full

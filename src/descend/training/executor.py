@@ -73,10 +73,10 @@ class Executor:
                 self._look_at(loss)
             sample = None
             if is_sampled or (self.diverged is not None and trace.is_on):
-                sample = trace.open(training, loss)
+                sample = trace.open(training, stack, loss, active)
             training.backward()
             if sample:
-                sample.gradient(stack)
+                sample.gradient()
             self._clip()
             self.rates.before(step)
             if self.needs_loss:
@@ -84,8 +84,8 @@ class Executor:
             else:
                 optimizer.step(stack.theta, stack.gradient)
             if sample:
-                sample.update(stack)
-                trace.close(step, sample, active, None if is_sampled else self.diverged)
+                sample.update()
+                trace.close(step, sample, None if is_sampled else self.diverged)
             step += 1
             if self.diverged is not None:
                 stack.theta[self.diverged] = self.evidence

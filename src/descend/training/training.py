@@ -224,6 +224,7 @@ class Training:
     def _finish(self) -> None:
         """End the last epoch, though it may be short, and give the runs their best weights."""
         self.history.end_epoch()
+        self.trace.measure()
         if len(self.active) and self.stopping is not None:
             self.stopping.restore(self.stack, torch.arange(len(self.active)))
         for run in self.active.tolist():
