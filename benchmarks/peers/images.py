@@ -1,0 +1,69 @@
+"""The images that all programs learn from: MNIST where it is here, else noise of the same shape."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from side_by_side import ROOT
+from torch import Tensor
+
+from descend.data.examples import Examples, Split
+from descend.data.idx import read_pair
+from descend.data.mnist import find, search_places
+from descend.data.preparation import Preparation
+
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Images:
+    """x: uint8 (examples, 784), y: int64 (examples,), for training and for testing."""
+
+    name: str
+    x: Tensor
+    y: Tensor
+    x_test: Tensor
+    y_test: Tensor
+
+    def as_floats(self) -> tuple[Tensor, Tensor]:
+        """Training and test images as float32 in 0..1."""
+        return self.x.float().div_(255), self.x_test.float().div_(255)
+
+    def as_examples(self) -> Examples:
+        """The same for descend, raw."""
+        preparation = Preparation.fit(
+            self.x, self.y, task="multiclass", outputs=10, scaling="unit", brightest=255
+        )
+        return Examples(
+            name=self.name,
+            task="multiclass",
+            train=Split(self.x, self.y),
+            validation=None,
+            test=Split(self.x_test, self.y_test),
+            preparation=preparation,
+            outputs=10,
+            classes=None,
+            image=(28, 28),
+            fingerprint="",
+        )
+
+
+def images(train: int, test: int, data_dir: Path | None) -> Images:
+    """The first `train` and `test` images; tells where they come from."""
+    roots = [data_dir, *map(Path, filter(None, [os.environ.get("DESCEND_DATA")])), SHARED]
+    places = [place for root in roots if root for place in search_places("mnist", root)]
+    files = next((found for place in places if (found := find(place))), None)
+    if files is None:
+        generator = torch.Generator().manual_seed(0)
+        count = train + test
+        x = torch.randint(256, (count, 784), dtype=torch.uint8, generator=generator)
+        y = torch.randint(10, (count,), generator=generator)
+        return Images("random images (no MNIST here)", x[:train], y[:train], x[train:], y[train:])
+    (x, y), (x_test, y_test) = (
+        tuple(map(torch.from_numpy, read_pair(*pair, 10))) for pair in (files[:2], files[2:])
+    )
+    x, x_test = (part.reshape(len(part), -1) for part in (x, x_test))
+    return Images("MNIST", x[:train], y[:train], x_test[:test], y_test[:test])

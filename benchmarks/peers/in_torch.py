@@ -1,0 +1,226 @@
+"""What people write with torch: as the tutorials do, and plainly with everything in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy
+import torch
+from PIL import Image
+from side_by_side import Contender
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from peers.images import Images
+
+Batches = Iterator[tuple[Tensor, Tensor]]
+
+
+def classifier(hidden: list[int], batch_norm: bool) -> nn.Sequential:
+    """Linear, batch norm where asked, ReLU, for each hidden layer, then ten logits."""
+    layers: list[nn.Module] = []
+    fan_in = 784
+    for units in hidden:
+        norm = [nn.BatchNorm1d(units)] if batch_norm else []
+        layers += [nn.Linear(fan_in, units), *norm, nn.ReLU()]
+        fan_in = units
+    return nn.Sequential(*layers, nn.Linear(fan_in, 10))
+
+
+class OnImages:
+    """The loop of the tutorials; a subclass says where the batches come from."""
+
+    def __init__(self, hidden: list[int], lr: float, batch_norm: bool) -> None:
+        torch.manual_seed(777)
+        self.model = classifier(hidden, batch_norm)
+        self.order = torch.Generator()
+        self.order.set_state(torch.get_rng_state())  # as if both drew from one stream
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=lr)
+        self.criterion = nn.CrossEntropyLoss()
+        self.cost = float("nan")
+
+    def shuffled(self) -> Batches:
+        """The batches of an epoch."""
+        raise NotImplementedError
+
+    def in_order(self, split: str) -> Batches:
+        """The batches of an evaluation."""
+        raise NotImplementedError
+
+    def epoch(self) -> None:
+        self.model.train()
+        total = torch.zeros(())
+        steps = 0
+        for x, y in self.shuffled():
+            x = x.view(-1, 784)
+            self.optimizer.zero_grad()
+            cost = self.criterion(self.model(x), y)
+            cost.backward()
+            self.optimizer.step()
+            total += cost.detach()
+            steps += 1
+        self.cost = float(total) / steps
+
+    def evaluate(self) -> None:
+        self.model.eval()
+        with torch.no_grad():
+            for split in ("train", "test"):
+                right, loss, count = 0, 0.0, 0
+                for x, y in self.in_order(split):
+                    outputs = self.model(x.view(-1, 784))
+                    loss += float(self.criterion(outputs, y)) * len(y)
+                    right += int((outputs.argmax(dim=1) == y).sum())
+                    count += len(y)
+                self.scores = loss / count, right / count
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """Images as torchvision's MNIST keeps and gives them, each converted as by its ToTensor."""
+
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        self.data, self.targets = x.view(-1, 28, 28), y
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, int]:
+        data, target = self.data[place], int(self.targets[place])
+        return to_tensor(Image.fromarray(data.numpy())), target
+
+
+def to_tensor(picture: Image.Image) -> Tensor:
+    """Pixels as (channels, height, width), in 0..1."""
+    pixels = torch.from_numpy(numpy.array(picture, numpy.uint8, copy=True))
+    pixels = pixels.view(picture.size[1], picture.size[0], len(picture.getbands()))
+    return pixels.permute((2, 0, 1)).contiguous().to(torch.get_default_dtype()).div(255)
+
+
+class Tutorial(OnImages):
+    """A DataLoader over pictures that are converted one by one."""
+
+    def __init__(
+        self, images: Images, hidden: list[int], batch: int, lr: float, batch_norm: bool
+    ) -> None:
+        super().__init__(hidden, lr, batch_norm)
+        train, test = Pictures(images.x, images.y), Pictures(images.x_test, images.y_test)
+        self.train = DataLoader(
+            train, batch_size=batch, shuffle=True, drop_last=True, generator=self.order
+        )
+        self.splits = {
+            "train": DataLoader(train, batch_size=batch),
+            "test": DataLoader(test, batch_size=batch),
+        }
+
+    def shuffled(self) -> Batches:
+        return iter(self.train)
+
+    def in_order(self, split: str) -> Batches:
+        return iter(self.splits[split])
+
+
+class Plain(OnImages):
+    """Tensors in memory, an order drawn and indexed, evaluation in chunks."""
+
+    chunk = 1000
+
+    def __init__(
+        self, images: Images, hidden: list[int], batch: int, lr: float, batch_norm: bool
+    ) -> None:
+        super().__init__(hidden, lr, batch_norm)
+        self.batch = batch
+        self.x, self.y = images.as_floats()[0], images.y
+        self.splits = {"train": (self.x, self.y), "test": (images.as_floats()[1], images.y_test)}
+
+    def shuffled(self) -> Batches:
+        torch.empty((), dtype=torch.int64).random_(generator=self.order)  # as a DataLoader draws
+        order = torch.randperm(len(self.x), generator=self.order)
+        for rows in order.split(self.batch):
+            if len(rows) == self.batch:
+                yield self.x[rows], self.y[rows]
+
+    def in_order(self, split: str) -> Batches:
+        x, y = self.splits[split]
+        return zip(x.split(self.chunk), y.split(self.chunk), strict=True)
+
+
+def on_images(
+    images: Images,
+    hidden: list[int],
+    batch: int,
+    *,
+    lr: float,
+    batch_norm: bool = False,
+    evaluates: bool = False,
+) -> list[Contender]:
+    """The tutorials' loop and the plain one."""
+    contenders = []
+    for name, kind in {"tutorial": Tutorial, "plain torch": Plain}.items():
+        loop = kind(images, hidden, batch, lr, batch_norm)
+        parts = {"training": loop.epoch}
+        if evaluates:
+            parts["evaluation"] = loop.evaluate
+        contenders.append(Contender(name, parts, outcome=lambda loop=loop: loop.cost))
+    return contenders
+
+
+class XorTutorial:
+    """The XOR network of the tutorials, which print its cost every hundredth step."""
+
+    x = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+    y = ((0.0,), (1.0,), (1.0,), (0.0,))
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.cost = float("nan")
+
+    def set_up(self) -> None:
+        torch.manual_seed(777)
+        self.inputs, self.targets = torch.tensor(self.x), torch.tensor(self.y)
+        self.model = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1), nn.Sigmoid())
+        self.criterion = nn.BCELoss()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=1)
+
+    def train(self) -> None:
+        for step in range(self.steps):
+            self.optimizer.zero_grad()
+            cost = self.criterion(self.model(self.inputs), self.targets)
+            cost.backward()
+            self.optimizer.step()
+            if step % 100 == 0:
+                self.cost = cost.item()
+
+
+class XorPlain(XorTutorial):
+    """The same with bare tensors and functions: what torch costs without its modules."""
+
+    def set_up(self) -> None:
+        super().set_up()
+        self.parameters = [p.detach().clone().requires_grad_() for p in self.model.parameters()]
+        self.optimizer = torch.optim.SGD(self.parameters, lr=1)
+
+    def train(self) -> None:
+        w1, b1, w2, b2 = self.parameters
+        x, y = self.inputs, self.targets
+        for step in range(self.steps):
+            hidden = torch.sigmoid(functional.linear(x, w1, b1))
+            output = torch.sigmoid(functional.linear(hidden, w2, b2))
+            cost = functional.binary_cross_entropy(output, y)
+            self.optimizer.zero_grad()
+            cost.backward()
+            self.optimizer.step()
+            if step % 100 == 0:
+                self.cost = cost.item()
+
+
+def on_xor(steps: int) -> list[Contender]:
+    """One training of the XOR network, as the tutorials write it and plainly."""
+    loops = {"tutorial": XorTutorial(steps), "plain torch": XorPlain(steps)}
+    return [
+        Contender(
+            name,
+            {"set-up": loop.set_up, "training": loop.train},
+            outcome=lambda loop=loop: loop.cost,
+        )
+        for name, loop in loops.items()
+    ]
