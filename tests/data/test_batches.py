@@ -31,11 +31,8 @@ def images(count: int = 23, features: int = 6, **fields: Any) -> Examples:
 def epoch(batches: Batches) -> list[tuple[Tensor, Tensor]]:
     """All batches of the next epoch, copied out of the buffers."""
     batches.start_epoch()
-    taken = []
-    for first in range(0, batches.steps_per_epoch, batches.block):
-        count = min(batches.block, batches.steps_per_epoch - first)
-        taken += [(x.clone(), y.clone()) for x, y, _ in batches.take(first, count)]
-    return taken
+    walk = batches.walk(0, batches.steps_per_epoch)
+    return [(x.clone(), y.clone()) for x, y, _ in walk]
 
 
 # So small that batches are gathered raw and in several pieces, or large enough for all at once.

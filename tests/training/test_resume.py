@@ -100,7 +100,7 @@ def test_an_interrupted_training_ends_bit_for_bit_the_same(
     with pytest.MonkeyPatch.context() as patch:
         # few steps in an advance, so that there are many places to be interrupted at
         patch.setattr(batches_module, "_CPU_BYTES", data.draw(st.sampled_from([1, 1 << 19])))
-        patch.setattr(training_module, "WHOLE_BATCH_STEPS", data.draw(st.sampled_from([1, 3])))
+        patch.setattr(training_module, "STEPS_AT_ONCE", data.draw(st.sampled_from([1, 3])))
         whole = training_of(tree, **runs)
         watching = Watching(keeps=True)
         assert whole.run(watching)
@@ -120,7 +120,7 @@ def test_interrupted_again_and_again() -> None:
     tree = tree_of("multiclass", optimizer="adam", epochs=3, evaluate=["test"], measure_every=2)
     tree["network"] |= {"dropout": 0.3, "batch_norm": "before"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches_module, "_CPU_BYTES", 1)
+        patch.setattr(training_module, "STEPS_AT_ONCE", 1)
         expected = everything(trained(tree, [1, 2]))
         state: State | None = None
         for step in range(1, 15):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import torch
@@ -103,6 +104,16 @@ class Batches:
         if full == count:
             return self._views[:count]
         return [*self._views[:full], self._view(full * self._step, self._rest)]
+
+    def walk(self, first: int, count: int) -> Iterator[Batch]:
+        """The batches `first` to `first + count - 1` of this epoch, gathered as they come up."""
+        if self._whole is not None:
+            return repeat(self._whole, count)
+        stop = first + count
+        blocks = (
+            self.take(at, min(self.block, stop - at)) for at in range(first, stop, self.block)
+        )
+        return chain.from_iterable(blocks)
 
     def keep(self, rows: Int64[Tensor, " kept"]) -> None:
         """Go on with the runs at `rows` only, in that order; batches taken before are void."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float, Int64
@@ -53,14 +53,14 @@ class Executor:
         self.diverged: Int64[Tensor, " diverged"] | None = None
 
     def advance(
-        self, step: int, batches: Sequence[Batch], active: Int64[Tensor, " runs"]
+        self, step: int, batches: Iterable[Batch], active: Int64[Tensor, " runs"]
     ) -> Float[Tensor, "steps runs"]:
         """The loss of every run at `step` and the following ones, each before its update."""
         with torch.inference_mode(), flushed_denormals():
             return self._advance(step, batches, active)
 
     def _advance(
-        self, step: int, batches: Sequence[Batch], active: Int64[Tensor, " runs"]
+        self, step: int, batches: Iterable[Batch], active: Int64[Tensor, " runs"]
     ) -> Float[Tensor, "steps runs"]:
         stack, optimizer, trace = self.stack, self.optimizer, self.trace
         losses = []

@@ -32,7 +32,9 @@ from descend.training.targets import encode
 __all__ = ["Progress", "Training", "Watcher"]
 
 STATUS = ("running", "finished", "diverged", "stopped early")
-WHOLE_BATCH_STEPS = 256  # of a full batch in one advance; nothing is gathered for them
+# What an advance holds at most: a training can be interrupted between two of them only.
+STEPS_AT_ONCE = 256
+WORK_AT_ONCE = 5e9  # floating-point operations: some 50 ms of a CPU
 
 
 @runtime_checkable
@@ -132,7 +134,7 @@ class Training:
             at = self.step % self.steps_per_epoch
             if at == 0:
                 self.batches.start_epoch()
-            batches = self.batches.take(at, self._steps_to_boundary())
+            batches = self.batches.walk(at, self._steps_to_boundary())
             losses = self.executor.advance(self.step, batches, self.active)
             self._record(losses)
             if self.executor.diverged is not None:
@@ -154,12 +156,16 @@ class Training:
 
     def _steps_to_boundary(self) -> int:
         """Steps until something else has to happen: the epoch's end, an evaluation, the end."""
-        left = self.total - self.step
+        x = self.examples.train.x
+        rows = (
+            self.batches.batch_size * x[0].numel() // x.shape[-1]
+        )  # each pixel of an image counts
+        operations = 6 * self.stack.theta.numel() * rows
+        most = max(1, min(self.total - self.step, STEPS_AT_ONCE, int(WORK_AT_ONCE / operations)))
         if not self.batches.is_whole:
-            to_epoch_end = self.steps_per_epoch - self.step % self.steps_per_epoch
-            return min(left, to_epoch_end, self.batches.block)
-        every = self._evaluation_period or WHOLE_BATCH_STEPS
-        return min(left, every - self.step % every, WHOLE_BATCH_STEPS)
+            return min(most, self.steps_per_epoch - self.step % self.steps_per_epoch)
+        every = self._evaluation_period or STEPS_AT_ONCE
+        return min(most, every - self.step % every)
 
     @property
     def _evaluation_period(self) -> int:
