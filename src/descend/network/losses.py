@@ -145,17 +145,23 @@ class BCEFromProbabilities:
 
 
 class CrossEntropyFromLogits:
-    """ln Σ e^o - o_y; the slope is softmax(o) - onehot(y)."""
+    """ln Σ e^o - o_y; the slope is softmax(o) - onehot(y).
+
+    Computed with the classes as rows and the examples as columns: along a short last axis torch's
+    log_softmax takes one example after the other.
+    """
 
     counts_classes = True
 
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
-        self.log_p = torch.log_softmax(outputs, dim=-1)
-        return self.log_p.gather(-1, y.unsqueeze(-1)).squeeze(-1).neg_()
+        self.log_p = torch.log_softmax(outputs.mT.contiguous(), dim=1)
+        return self.log_p.gather(1, y.unsqueeze(1)).squeeze(1).neg_()
 
     def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
         """Follows `values` of the same outputs."""
-        return self.log_p.exp_().scatter_(-1, y.unsqueeze(-1), -1.0, reduce="add").mul_(share)
+        by_example = share.mT if share.ndim else share
+        slope = self.log_p.exp_().scatter_(1, y.unsqueeze(1), -1.0, reduce="add")
+        return slope.mul_(by_example).mT
 
 
 class CrossEntropyFromProbabilities:
