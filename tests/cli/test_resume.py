@@ -162,6 +162,7 @@ def test_sigint_to_the_process(descend: Descend, start: Start) -> None:
     process = start(*ENDLESS)
     folder = wait_for(process, running)
     assert f"{folder}  running" in descend("runs").out
+    time.sleep(2)  # a run is locked shortly before it listens for Ctrl-C
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
