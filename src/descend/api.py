@@ -11,7 +11,14 @@ from torch import nn
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.errors import DataError, NetworkError, RecipeError, RunError
-from descend.intake import Arrays, as_recipe, complete_with_examples, facts_of, same_examples
+from descend.intake import (
+    Arrays,
+    as_recipe,
+    complete_with_examples,
+    edits_for,
+    facts_of,
+    same_examples,
+)
 from descend.laboratory import LabResult, find_lab, labs
 from descend.network.torch_reader import from_sequential, load_sequential
 from descend.recipe import Recipe
@@ -71,8 +78,7 @@ def train(
     Raises RecipeError, DataError or RunError before anything is written.
     """
     given, name = as_recipe(recipe, "arrays" if data is not None else None)
-    short = {"training.seed": seed, "training.epochs": epochs}
-    wanted: dict[str, Any] = {key: value for key, value in short.items() if value is not None}
+    wanted = edits_for(seed, epochs)
     if model is not None:
         wanted["network"] = from_sequential(model)[0]
     completed, examples = complete_with_examples(

@@ -46,6 +46,12 @@ def as_recipe(
     )
 
 
+def edits_for(seed: int | None, epochs: int | None) -> dict[str, Any]:
+    """The edits that `seed` and `epochs` are short for; none for what is None."""
+    short = {"training.seed": seed, "training.epochs": epochs}
+    return {field: value for field, value in short.items() if value is not None}
+
+
 def complete_with_examples(
     recipe: Recipe, data: Examples | Arrays | None = None, data_dir: Path | str | None = None
 ) -> tuple[Recipe, Examples]:

@@ -142,6 +142,22 @@ def test_print_recipe_with_json_is_a_document(descend: Descend) -> None:
     assert descend(*XOR, "--print-recipe", "--json").document["data"]["source"] == "xor"
 
 
+@pytest.mark.parametrize(
+    "tables",
+    [
+        '[data]\nsource = "moons"\n[training]\nclass_weights = "balanced"',
+        '[data]\nsource = "blobs"\ntarget = "inputs"\n[training]\nloss = "bce"',
+    ],
+    ids=["weights of classes", "scales that the loss demands"],
+)
+def test_the_printed_recipe_is_the_one_that_a_run_writes(descend: Descend, tables: str) -> None:
+    """What depends on the data is chosen as in a training, to the last digit."""
+    Path("mine.toml").write_text(tables)
+    arguments = ("train", "mine.toml", "--seed", "3", "--epochs", "1")
+    printed = descend(*arguments, "--print-recipe")
+    assert printed.out == (descend(*arguments).folder / "recipe.toml").read_text()
+
+
 def test_a_recipe_comes_from_a_file_or_from_stdin(descend: Descend) -> None:
     """A .toml file and the same text on stdin are one recipe."""
     text = '[data]\nsource = "xor"\n[training]\nepochs = 5\n'

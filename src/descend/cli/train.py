@@ -61,15 +61,14 @@ def command(
     from descend.api import train
     from descend.cli.outcome import show
     from descend.cli.progress import telling
+    from descend.intake import edits_for
     from descend.recipe.edits import parse_edit
 
     tell_of_downloads(quiet)
     given = recipe_from(recipe)
     changes = dict(parse_edit(edit) for edit in edits)
     if print_recipe:
-        short = {"training.seed": seed, "training.epochs": epochs}
-        changes = {field: value for field, value in short.items() if value is not None} | changes
-        show_recipe(given, changes, data_dir, as_json)
+        show_recipe(given, edits_for(seed, epochs) | changes, data_dir, as_json)
         return 0
     with telling(quiet) as tell:
         run = train(
@@ -99,14 +98,11 @@ def recipe_from(given: str) -> Recipe | str:
 def show_recipe(
     given: Recipe | str, changes: dict[str, Any], data_dir: str | None, as_json: bool
 ) -> None:
-    """Print the recipe with every choice made."""
-    from descend.api import as_recipe, facts_of
-    from descend.data.sources import load
-    from descend.recipe.defaults import complete
+    """Print the recipe with every choice made, as a training with it would write it."""
+    from descend.intake import as_recipe, complete_with_examples
 
     recipe, _ = as_recipe(given)
-    recipe = recipe.edited(changes)
-    completed = complete(recipe, facts_of(load(recipe.data, data_dir)))
+    completed, _ = complete_with_examples(recipe.edited(changes), None, data_dir)
     if as_json:
         put_json(completed.tree())
     else:
