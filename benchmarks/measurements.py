@@ -32,7 +32,7 @@ WORKS = {
 
 def seconds(recipe, edits) -> float:
     """The time of one training."""
-    from descend.api import complete_with_examples
+    from descend.intake import complete_with_examples
     from descend.recipe import Recipe
     from descend.training.training import Training
 

@@ -11,14 +11,7 @@ from torch import nn
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.errors import DataError, NetworkError, RecipeError, RunError
-from descend.intake import (
-    Arrays,
-    as_recipe,
-    complete_with_examples,
-    edits_for,
-    facts_of,
-    same_examples,
-)
+from descend.intake import Arrays, as_recipe, complete_with_examples, edits_for, same_examples
 from descend.laboratory import LabResult, find_lab, labs
 from descend.network.torch_reader import from_sequential, load_sequential
 from descend.recipe import Recipe
@@ -31,10 +24,7 @@ from descend.training.training import Training
 
 __all__ = [
     "Run",
-    "as_recipe",
-    "complete_with_examples",
     "evaluate",
-    "facts_of",
     "lab",
     "labs",
     "load_run",

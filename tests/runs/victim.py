@@ -24,7 +24,7 @@ import polars  # noqa: F401 - imported once for all children
 import torch
 
 import descend
-from descend.api import complete_with_examples
+from descend.intake import complete_with_examples
 from descend.recipe import Recipe
 from descend.training import pretraining
 from descend.training.training import Progress, Training

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from descend.api import complete_with_examples
 from descend.data.examples import Examples
+from descend.intake import complete_with_examples
 from descend.recipe import Recipe
 from descend.training.training import Progress, Training
 
