@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -17,7 +18,7 @@ from descend.recipe.names import nearest
 Options = Mapping[str, Any]
 
 
-class Named(Part):
+class Named(Part, ABC):
     """A name with options; `CHOICES` are the names with the defaults of their options."""
 
     model_config = ConfigDict(extra="allow")
@@ -31,14 +32,14 @@ class Named(Part):
         return MappingProxyType(self.model_extra or {})
 
     @classmethod
+    @abstractmethod
     def problems(cls, name: str, options: Options) -> list[Problem]:
         """What is impossible about options that `name` has."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def schema_of(cls, name: str, option: str) -> JsonSchemaValue:
         """The JSON Schema of an option of `name`."""
-        raise NotImplementedError
 
     @classmethod
     def required(cls, name: str) -> list[str]:
