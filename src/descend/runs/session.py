@@ -62,9 +62,8 @@ class Session:
                 self.seconds = round(perf_counter() - self.began, 3)
                 status = status_of(self.training.status) if is_finished else "interrupted"
                 if self.folder is not None and not is_finished:
-                    self._update_facts(
-                        self.folder, status
-                    )  # before the last scores, which take time
+                    # before the last scores, which take time
+                    self._update_facts(self.folder, status)
                 self.stack = self.training.whole_stack()
                 self.results = results_of(self.training, self.stack)
                 if self.folder is not None and is_finished:

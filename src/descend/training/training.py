@@ -157,9 +157,8 @@ class Training:
     def _steps_to_boundary(self) -> int:
         """Steps until something else has to happen: the epoch's end, an evaluation, the end."""
         x = self.examples.train.x
-        rows = (
-            self.batches.batch_size * x[0].numel() // x.shape[-1]
-        )  # each pixel of an image counts
+        # each pixel of an image counts
+        rows = self.batches.batch_size * x[0].numel() // x.shape[-1]
         operations = 6 * self.stack.theta.numel() * rows
         most = max(1, min(self.total - self.step, STEPS_AT_ONCE, int(WORK_AT_ONCE / operations)))
         if not self.batches.is_whole:
