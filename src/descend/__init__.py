@@ -6,8 +6,7 @@ Every public name is here; those that need torch are imported when they are firs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from descend.errors import (
     DataError,
@@ -18,6 +17,7 @@ from descend.errors import (
     RecipeError,
     RunError,
 )
+from descend.lazy import at_first_use
 
 if TYPE_CHECKING:
     from descend.api import Run, evaluate, lab, labs, load_run, predict, resume, train
@@ -59,14 +59,7 @@ __all__ = [
     "train",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """The public name `name`, imported from its home at its first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'descend' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = at_first_use(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -6,8 +6,9 @@ torch.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from descend.lazy import at_first_use
 
 if TYPE_CHECKING:
     from descend.data.arrays import from_arrays, split_from_arrays
@@ -42,14 +43,7 @@ __all__ = [
     "split_from_arrays",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """The public name `name`, imported from its home at its first use (PEP 562)."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'descend.data' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = at_first_use(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
