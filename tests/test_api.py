@@ -289,16 +289,14 @@ def test_data_that_have_changed_are_refused(tmp_path: Path) -> None:
         descend.resume(folder)
 
 
-def test_data_are_found_again_where_they_were(tmp_path: Path, mnist_if_here: Path | None) -> None:
+def test_data_are_found_again_where_they_were(tmp_path: Path, mnist_dir: Path) -> None:
     """`data_dir` is remembered."""
-    if mnist_if_here is None:
-        pytest.skip("no MNIST here")
     tree = {
         "data": {"source": "mnist", "limit": 200, "test": 100, "validation": 100},
         "network": {"hidden": [8]},
         "training": {"epochs": 2},
     }
-    run = descend.train(tree, out=tmp_path, data_dir=mnist_if_here)
+    run = descend.train(tree, out=tmp_path, data_dir=mnist_dir)
     assert run.folder is not None
     scores = descend.evaluate(run.folder, "test")
     assert scores["loss"] == pytest.approx(run.metrics["test/loss"], rel=1e-6)
