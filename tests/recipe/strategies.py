@@ -63,7 +63,7 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "tolerance_grad": amounts,
     "tolerance_change": amounts,
     "history_size": counts,
-    "line_search": st.just("strong_wolfe"),
+    "line_search": st.sampled_from(["strong_wolfe", "none"]),
 }
 
 

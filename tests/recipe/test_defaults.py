@@ -276,6 +276,7 @@ def test_every_optimizer_has_torchs_settings_and_a_rate_that_learns(optimizer: s
         ("rho", 0.9, "adadelta"),
         ("etas", [0.5, 1.5], "rprop"),
         ("history_size", 5, "lbfgs"),
+        ("line_search", "none", "lbfgs"),
         ("t0", 5, "asgd"),
         ("lr_decay", 0.1, "adagrad"),
         ("weight_decay", 0.1, "adam"),

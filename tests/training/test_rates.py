@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from descend.data.examples import Examples
 from descend.recipe import Recipe
 from descend.training.training import Training
-from tests.training.scenes import Watching, completed, ends, rows, trained, training_of, tree_of
+from tests.training.scenes import Watching, ends, rows, trained, training_of, tree_of
 
 ROUNDING = 1e-10  # float64, 30 steps of both
 
@@ -181,20 +181,25 @@ def test_clipping_follows_torch(limit: str) -> None:
     assert measured["value"].to_list() == pytest.approx(norms, abs=1e-9)
 
 
-@pytest.mark.parametrize("line_search", [None, "strong_wolfe"])
-def test_lbfgs_follows_torch(line_search: str | None) -> None:
-    """Full-batch L-BFGS with penalties minimises the penalised loss as torch's closure does."""
-    tree = unshuffled(optimizer="lbfgs", lr=0.5, max_iter=4, batch_size="all", epochs=6)
+@pytest.mark.parametrize(
+    ("line_search", "of_torch", "steps_taken"),
+    [("none", None, 50), ("strong_wolfe", "strong_wolfe", 6), (None, "strong_wolfe", 6)],
+)
+def test_lbfgs_follows_torch(
+    line_search: str | None, of_torch: str | None, steps_taken: int
+) -> None:
+    """Full-batch L-BFGS with penalties minimises the penalised loss as torch's closure does.
+
+    It searches as torch can, unless a recipe switches that off.
+    """
+    tree = unshuffled(optimizer="lbfgs", lr=0.5, max_iter=4, batch_size="all", epochs=steps_taken)
+    if line_search is not None:
+        tree["training"]["line_search"] = line_search
     tree["network"]["l2"] = 0.01
     steps = TorchSteps(tree)
-    recipe, examples = completed(tree)
-    # a completed recipe always searches: take the search out of it
-    settings = recipe.training.model_copy(update={"line_search": line_search, "seed": 1})
-    recipe = recipe.model_copy(update={"training": settings})
-    training = Training([recipe, recipe], examples)
-    assert training.run(Watching())
+    training = trained(tree, [1, 1])
     optimizer = torch.optim.LBFGS(
-        steps.model.parameters(), lr=0.5, max_iter=4, line_search_fn=line_search
+        steps.model.parameters(), lr=0.5, max_iter=4, line_search_fn=of_torch
     )
     x, y = steps.batches[0]
 
@@ -205,8 +210,13 @@ def test_lbfgs_follows_torch(line_search: str | None) -> None:
         loss.backward()
         return loss
 
-    for _ in range(6):
+    losses = []
+    for _ in range(steps_taken):
+        losses.append(steps.loss(x, y).detach())
         optimizer.step(closure)
+    torch.testing.assert_close(
+        training.history.losses[:, 0], torch.stack(losses), rtol=0, atol=1e-8
+    )
     torch.testing.assert_close(ends(training)[0][0], flat(steps.model), rtol=0, atol=1e-8)
     torch.testing.assert_close(ends(training)[0][0], ends(training)[0][1], rtol=0, atol=1e-12)
 

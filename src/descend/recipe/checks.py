@@ -76,7 +76,7 @@ def network_problems(network: Network) -> list[Problem]:
 
 def training_problems(training: Training) -> list[Problem]:
     """What cannot go together in `[training]`."""
-    problems = setting_problems(training.optimizer, training.optimizer_settings)
+    problems = setting_problems(training)
     loss = training.loss
     if training.loss_on == "probabilities" and loss not in (None, *ON_PROBABILITIES):
         expected = f"logits for the loss {loss}"
@@ -87,15 +87,16 @@ def training_problems(training: Training) -> list[Problem]:
     return problems
 
 
-def setting_problems(optimizer: str | None, given: Mapping[str, Any]) -> list[Problem]:
+def setting_problems(training: Training) -> list[Problem]:
     """The settings that the optimizer lacks, or that are outside of its range."""
-    name = optimizer or optimizer_for(given)
+    given = training.optimizer_settings
+    name = training.optimizer or optimizer_for(given)
     known = OPTIMIZER_SETTINGS[name]
-    problems = [
-        Problem(setting, value, f"absent for {name} ({listed(_who_have(setting))} can have it)")
-        for setting, value in given.items()
-        if setting not in known
-    ]
+    problems = []
+    for setting in given:
+        if setting not in known:
+            expected = f"absent for {name} ({listed(_who_have(setting))} can have it)"
+            problems.append(Problem(setting, getattr(training, setting), expected))
     possible = {setting: value for setting, value in given.items() if setting in known}
     return problems + [Problem(*fault) for fault in faults(name, possible)]
 

@@ -120,8 +120,9 @@ def _settings(given: Training, optimizer: str) -> dict[str, Any]:
         chosen["lr"] = LR_FOR["sgd"] / 10
     if optimizer == "lbfgs":
         chosen["line_search"] = "strong_wolfe"  # without it, a step may as well lead upwards
-    chosen |= given.optimizer_settings
-    return {f"training.{name}": value for name, value in chosen.items()}
+    return {
+        f"training.{name}": value for name, value in chosen.items() if getattr(given, name) is None
+    }
 
 
 def _loss(recipe: Recipe, facts: Facts) -> str:

@@ -149,8 +149,8 @@ class Training(Part):
     history_size: Count | None = Field(
         default=None, description="lbfgs: the updates that are remembered"
     )
-    line_search: Annotated[str, OneOf(("strong_wolfe",))] | None = Field(
-        default=None, description="lbfgs: how the length of an iteration is found"
+    line_search: Annotated[str, OneOf(("strong_wolfe", "none"))] | None = Field(
+        default=None, description="lbfgs: how the length of an iteration is found; none: it is lr"
     )
     schedule: Schedule | None = Field(
         default=None, description="how lr changes over the training; constant where absent"
@@ -203,6 +203,13 @@ class Training(Part):
 
     @property
     def optimizer_settings(self) -> dict[str, Any]:
-        """The settings of the optimizer that this training gives, `lr` among them."""
+        """The settings of the optimizer that this training gives, `lr` among them.
+
+        What is "none" here is None there, as in torch.
+        """
         given = {name: getattr(self, name) for name in checks.SETTINGS}
-        return {name: value for name, value in given.items() if value is not None}
+        return {
+            name: None if value == "none" else value
+            for name, value in given.items()
+            if value is not None
+        }
