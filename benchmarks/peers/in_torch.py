@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy
 import torch
-from PIL import Image
 from side_by_side import Contender
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from peers.images import Images
+from peers.pictures import Pictures, ToTensor
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
@@ -29,7 +28,7 @@ def classifier(hidden: list[int], batch_norm: bool) -> nn.Sequential:
 
 
 class OnImages:
-    """The loop of the tutorials; a subclass says where the batches come from."""
+    """The loop of the tutorials; a subclass says how it goes through the batches."""
 
     def __init__(self, hidden: list[int], lr: float, batch_norm: bool) -> None:
         torch.manual_seed(777)
@@ -40,27 +39,13 @@ class OnImages:
         self.criterion = nn.CrossEntropyLoss()
         self.cost = float("nan")
 
-    def shuffled(self) -> Batches:
-        """The batches of an epoch."""
+    def epoch(self) -> None:
+        """Train on every batch once."""
         raise NotImplementedError
 
     def in_order(self, split: str) -> Batches:
         """The batches of an evaluation."""
         raise NotImplementedError
-
-    def epoch(self) -> None:
-        self.model.train()
-        total = torch.zeros(())
-        steps = 0
-        for x, y in self.shuffled():
-            x = x.view(-1, 784)
-            self.optimizer.zero_grad()
-            cost = self.criterion(self.model(x), y)
-            cost.backward()
-            self.optimizer.step()
-            total += cost.detach()
-            steps += 1
-        self.cost = float(total) / steps
 
     def evaluate(self) -> None:
         self.model.eval()
@@ -75,35 +60,18 @@ class OnImages:
                 self.scores = loss / count, right / count
 
 
-class Pictures(Dataset[tuple[Tensor, int]]):
-    """Images as torchvision's MNIST keeps and gives them, each converted as by its ToTensor."""
-
-    def __init__(self, x: Tensor, y: Tensor) -> None:
-        self.data, self.targets = x.view(-1, 28, 28), y
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __getitem__(self, place: int) -> tuple[Tensor, int]:
-        data, target = self.data[place], int(self.targets[place])
-        return to_tensor(Image.fromarray(data.numpy())), target
-
-
-def to_tensor(picture: Image.Image) -> Tensor:
-    """Pixels as (channels, height, width), in 0..1."""
-    pixels = torch.from_numpy(numpy.array(picture, numpy.uint8, copy=True))
-    pixels = pixels.view(picture.size[1], picture.size[0], len(picture.getbands()))
-    return pixels.permute((2, 0, 1)).contiguous().to(torch.get_default_dtype()).div(255)
-
-
 class Tutorial(OnImages):
-    """A DataLoader over pictures that are converted one by one."""
+    """A DataLoader over pictures that are converted one by one.
+
+    The loop is the published one, with the sum of costs that holds on to every step's graph.
+    """
 
     def __init__(
         self, images: Images, hidden: list[int], batch: int, lr: float, batch_norm: bool
     ) -> None:
         super().__init__(hidden, lr, batch_norm)
-        train, test = Pictures(images.x, images.y), Pictures(images.x_test, images.y_test)
+        train = Pictures(images.x, images.y, ToTensor())
+        test = Pictures(images.x_test, images.y_test, ToTensor())
         self.train = DataLoader(
             train, batch_size=batch, shuffle=True, drop_last=True, generator=self.order
         )
@@ -112,8 +80,17 @@ class Tutorial(OnImages):
             "test": DataLoader(test, batch_size=batch),
         }
 
-    def shuffled(self) -> Batches:
-        return iter(self.train)
+    def epoch(self) -> None:
+        self.model.train()
+        average = torch.zeros(())
+        for x, y in self.train:
+            x, y = x.view(-1, 28 * 28).to("cpu"), y.to("cpu")
+            self.optimizer.zero_grad()
+            cost = self.criterion(self.model(x), y)
+            cost.backward()
+            self.optimizer.step()
+            average = average + cost / len(self.train)
+        self.cost = average.item()
 
     def in_order(self, split: str) -> Batches:
         return iter(self.splits[split])
@@ -131,6 +108,20 @@ class Plain(OnImages):
         self.batch = batch
         self.x, self.y = images.as_floats()[0], images.y
         self.splits = {"train": (self.x, self.y), "test": (images.as_floats()[1], images.y_test)}
+
+    def epoch(self) -> None:
+        self.model.train()
+        total = torch.zeros(())
+        steps = 0
+        for x, y in self.shuffled():
+            x = x.view(-1, 784)
+            self.optimizer.zero_grad()
+            cost = self.criterion(self.model(x), y)
+            cost.backward()
+            self.optimizer.step()
+            total += cost.detach()
+            steps += 1
+        self.cost = float(total) / steps
 
     def shuffled(self) -> Batches:
         torch.empty((), dtype=torch.int64).random_(generator=self.order)  # as a DataLoader draws
