@@ -121,6 +121,65 @@ def test_no_edit_is_no_change(recipe: Recipe) -> None:
     assert recipe.edited({}) == recipe
 
 
+@given(recipes(), recipes())
+def test_the_differences_turn_a_recipe_into_the_other(recipe: Recipe, other: Recipe) -> None:
+    """They are edits for any two recipes, whatever the optimizer's change forgets."""
+    edits = recipe.differences(other)
+    assert recipe.edited(edits) == other
+    assert Recipe.from_toml(recipe.edited(edits).to_toml()) == other
+
+
+@given(recipes(), recipes())
+def test_every_difference_is_needed_and_none_is_wrong(recipe: Recipe, other: Recipe) -> None:
+    """A field is among the differences exactly if the recipes hold different values in it."""
+    differing = {
+        name
+        for name in known_fields()
+        if name == "title" or name.count(".") == 1
+        if _at(recipe, name) != _at(other, name)
+    }
+    assert set(recipe.differences(other)) == differing
+    assert set(other.differences(recipe)) == differing
+
+
+@given(recipes())
+def test_a_recipe_has_no_differences_from_itself(recipe: Recipe) -> None:
+    """Nor from a copy that was written and read."""
+    assert recipe.differences(Recipe.from_toml(recipe.to_toml())) == {}
+
+
+def test_differences_are_whole_fields_as_a_file_would_hold_them() -> None:
+    """What is left open is None, and a setting that the new optimizer lacks is left open too."""
+    before = Recipe.of(
+        {
+            "title": "before",
+            "data": {"source": "xor"},
+            "network": {"init": {"name": "normal", "std": 0.1}},
+            "training": {"optimizer": "adam", "betas": [0.5, 0.9], "early_stopping": {}},
+        }
+    )
+    after = Recipe.of(
+        {
+            "data": {"source": "xor", "seed": 3},
+            "network": {"layers": [{"units": 3, "init": "he_normal"}]},
+            "training": {"optimizer": "sgd", "early_stopping": {"patience": 2}},
+        }
+    )
+    edits = before.differences(after)
+    stopping = edits.pop("training.early_stopping")
+    assert edits == {
+        "title": "",
+        "data.seed": 3,
+        "network.init": None,
+        "network.layers": [{"units": 3, "init": "he_normal"}],
+        "training.optimizer": "sgd",
+        "training.betas": None,
+    }
+    assert before.edited({"training.early_stopping": stopping}).differences(before) == {
+        "training.early_stopping": {"patience": 5, "metric": "validation/loss", "min_delta": 0.0}
+    }
+
+
 def test_elements_of_lists_are_edited_by_place() -> None:
     """Places count from 0."""
     edited = RECIPE.edited({"network.layers.0.units": 7, "network.layers.1.init.std": 0.5})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,6 +107,24 @@ class Recipe(Part):
         for field, value in sorted(edits.items(), key=lambda item: item[0].count(".")):
             edit(tree, field, plain(value))
         return self.of(tree)
+
+    def differences(self, other: Recipe) -> dict[str, Any]:
+        """The edits that turn this recipe into `other`: whole fields, None what it leaves open.
+
+        >>> xor = Recipe.of({"data": {"source": "xor"}, "training": {"lr": 1.0}})
+        >>> xor.differences(Recipe.of({"data": {"source": "xor"}, "network": {"hidden": [2]}}))
+        {'network.hidden': [2], 'training.lr': None}
+        """
+        mine, others = dict(self._by_field()), dict(other._by_field())
+        return {name: plain(value) for name, value in others.items() if value != mine[name]}
+
+    def _by_field(self) -> Iterator[tuple[str, Any]]:
+        """Each field after its dotted name; those of the tables one by one."""
+        for name, value in self:
+            if isinstance(value, Part):
+                yield from ((f"{name}.{field}", inner) for field, inner in value)
+            else:
+                yield name, value
 
 
 def _forget_settings(training: dict[str, Any], optimizer: Any) -> None:
