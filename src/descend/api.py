@@ -10,12 +10,14 @@ from torch import nn
 
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
-from descend.errors import DataError, NetworkError, RecipeError, RunError
+from descend.errors import DataError, NetworkError, RecipeError
 from descend.intake import Arrays, as_recipe, complete_with_examples, edits_for, same_examples
 from descend.laboratory import LabResult, find_lab, labs
 from descend.network.torch_reader import from_sequential, load_sequential
 from descend.recipe import Recipe
 from descend.recipe.fields import plain
+from descend.runs.assignment import OVER, carry_out
+from descend.runs.edits import seeded
 from descend.runs.facts import data_facts, first_facts
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
@@ -32,8 +34,6 @@ __all__ = [
     "resume",
     "train",
 ]
-
-OVER = ("finished", "diverged")  # statuses of a run that nothing is left to do for
 
 
 def train(
@@ -74,7 +74,7 @@ def train(
     completed, examples = complete_with_examples(
         given.edited({**wanted, **(edits or {})}), data, data_dir
     )
-    each = [_seeded(completed, one) for one in _seeds(completed, seeds)]
+    each = [seeded(completed, one) for one in _seeds(completed, seeds)]
     chosen = device_named(device)
     if threads is None:
         threads = threads_for(each, examples, chosen)
@@ -123,19 +123,10 @@ def resume(
             return Run.read(run)
         recipe = Recipe.read(folder.recipe)
         examples = same_examples(recipe, facts["data"], data, data_dir, run)
-        each = [_seeded(recipe, seed) for seed in facts["seeds"]]
-        with cpu_threads(facts["threads"]):
-            training = Training(each, examples, device_named(facts["device"]))
-            session = Session(training, folder, tell, checkpoint_seconds)
-            state = folder.read_checkpoint()
-            if state is not None:
-                session.load(state)
-            elif facts.get("starts_from_model"):
-                raise RunError(
-                    f"a run that starts from a model must have a checkpoint: {str(run)!r} has none",
-                    hint="train it again: descend.train(recipe, model=model)",
-                )
-            return _run(session, facts)
+        session, status = carry_out(
+            folder, examples, tell=tell, checkpoint_seconds=checkpoint_seconds
+        )
+        return Run.of(session, status, facts["data"])
 
 
 def load_run(run: Path | str) -> Run:
@@ -182,9 +173,3 @@ def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
     if not chosen or not all(is_seed) or len(set(chosen)) < len(chosen):
         raise RecipeError(f"`seeds` must be whole numbers, 0 or more, each once: {seeds!r}")
     return chosen
-
-
-def _seeded(recipe: Recipe, seed: int) -> Recipe:
-    """The recipe with another seed; validating a thousand of them anew takes a second."""
-    training = recipe.training.model_copy(update={"seed": seed})
-    return recipe.model_copy(update={"training": training})

@@ -58,7 +58,12 @@ def complete_with_examples(
     """The recipe with every choice made, and the examples that they were made for."""
     recipe = with_scales(recipe)
     examples = examples_of(recipe, data, data_dir)
-    return with_class_weights(complete(recipe, facts_of(examples)), examples), examples
+    return completed_for(recipe, examples), examples
+
+
+def completed_for(recipe: Recipe, examples: Examples) -> Recipe:
+    """The recipe, its scales chosen before, with every other choice made for these examples."""
+    return with_class_weights(complete(recipe, facts_of(examples)), examples)
 
 
 def facts_of(examples: Examples) -> Facts:

@@ -14,6 +14,7 @@ import torch
 from descend import __version__
 from descend.data.examples import Examples
 from descend.recipe import Recipe
+from descend.runs.edits import edits_of
 
 VERSIONS = ("torch", "numpy", "polars", "safetensors", "pydantic")
 
@@ -43,6 +44,7 @@ def first_facts(
         "name": name,
         "status": "running",
         "seeds": [recipe.training.seed for recipe in recipes],
+        **({"edits": edits} if any(edits := edits_of(recipes)) else {}),
         "device": device.type,
         "threads": threads,
         "data": data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -40,6 +41,33 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError | safetensors.SafetensorError):
             raise unwritable(path, error) from None
         raise
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Where to fill what then becomes the folder `path`, complete or not there at all.
+
+    Raises RunError where it cannot be written.
+    """
+    hidden = path.with_name(f".{path.name}{TEMPORARY}")
+    if hidden.exists():  # of a process that was killed
+        shutil.rmtree(hidden, ignore_errors=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        hidden.mkdir()
+    except OSError as error:
+        raise RunError(
+            f"`--out` must be a folder that can be written: {str(path.parent)!r} "
+            f"({error.strerror})",
+            hint="choose another place with --out, for example --out ~/runs",
+        ) from None
+    try:
+        yield hidden
+        hidden.rename(path)
+        sync(path.parent)
+    except BaseException as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise unwritable(path, error) if isinstance(error, OSError) else error from None
 
 
 def unwritable(path: Path, error: Exception) -> RunError:

@@ -44,26 +44,27 @@ class RunFolder:
         """A new folder `<date>_<time>_<name>_<id>` below `root`, complete or not there at all."""
         root = Path(root)
         now = datetime.now().astimezone()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            path = _free_place(root, f"{now:%Y-%m-%d_%H%M%S}_{_slug(name)}")
-            hidden = root / f".{path.name}{files.TEMPORARY}"
-            hidden.mkdir()
-        except OSError as error:
-            raise RunError(
-                f"`--out` must be a folder that can be written: {str(root)!r} ({error.strerror})",
-                hint="choose another place with --out, for example --out ~/runs",
-            ) from None
-        try:
+        path = free_place(root, f"{now:%Y-%m-%d_%H%M%S}_{slug(name)}")
+        dated = {"created": now.isoformat(timespec="seconds"), **facts}
+        return cls.create_at(path, recipe, dated, preparation)
+
+    @classmethod
+    def create_at(
+        cls,
+        path: Path,
+        recipe: Recipe,
+        facts: Mapping[str, Any],
+        preparation: Preparation,
+        state: Mapping[str, Tensor] | None = None,
+    ) -> RunFolder:
+        """A new folder, complete or not there at all; state: a checkpoint to begin from."""
+        with files.new_folder(path) as hidden:
             folder = cls(hidden)
             files.write_text(folder.recipe, recipe.to_toml())
             files.write_text(folder.preparation, preparation.to_json() + "\n")
-            folder.write_facts({"created": now.isoformat(timespec="seconds"), **facts})
-            hidden.rename(path)
-            files.sync(root)
-        except BaseException as error:
-            shutil.rmtree(hidden, ignore_errors=True)
-            raise files.unwritable(path, error) if isinstance(error, OSError) else error from None
+            if state is not None:
+                folder.write_checkpoint(state)
+            folder.write_facts(facts)
         return cls(path)
 
     @classmethod
@@ -149,12 +150,14 @@ class RunFolder:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def _free_place(root: Path, stem: str) -> Path:
+def free_place(root: Path, stem: str) -> Path:
+    """A path below `root` that nothing has yet."""
     while True:
         path = root / f"{stem}_{secrets.token_hex(2)}"
         if not path.exists():
             return path
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name as part of a folder's name."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "run"

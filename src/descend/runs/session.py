@@ -34,8 +34,10 @@ Tell = Callable[[Progress], None]
 class Session:
     """Watches a training: saves it every now and then, stops it when asked, writes its results.
 
-    folder None: everything stays in memory. After `run`: stack, of all networks with the weights
-    they ended with; results, each network's seed, status, epochs and final metrics; seconds.
+    folder None: everything stays in memory. until: the step at which to pause; curve_every: epochs
+    from one row of the written curves to the next; stop: asks to stop, as Ctrl-C does.
+    After `run`: stack, of all networks with the weights they ended with; results, each network's
+    seed, status, epochs and final metrics; seconds.
     """
 
     def __init__(
@@ -44,29 +46,34 @@ class Session:
         folder: RunFolder | None,
         tell: Tell | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        *,
+        until: int | None = None,
+        curve_every: int = 1,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.training, self.folder = training, folder
-        self.telling = tell
+        self.telling, self.until, self.stop = tell, until, stop
+        self.curve_every = curve_every
         self.checkpoint_seconds = self.pause = checkpoint_seconds
         self.seconds = 0.0
         self.began = perf_counter()
         self.is_asked_to_stop = False
 
     def run(self) -> str:
-        """Train to the end or until asked to stop; returns the status of the run."""
+        """Train to the end, to `until` or until asked to stop; returns the status of the run."""
         self.saved = perf_counter()
         self.began = self.saved - self.seconds  # a resumed run began so much earlier
         try:
             with _stopping_on_interrupt(self._ask_to_stop):
-                is_finished = self.training.run(self)
+                is_finished = self.training.run(self, self.until)
                 self.seconds = round(perf_counter() - self.began, 3)
-                status = status_of(self.training.status) if is_finished else "interrupted"
+                status = self._status(is_finished)
                 if self.folder is not None and not is_finished:
                     # before the last scores, which take time
                     self._update_facts(self.folder, status)
                 self.stack = self.training.whole_stack()
-                self.results = results_of(self.training, self.stack)
-                if self.folder is not None and is_finished:
+                self.results = results_of(self.training, self.stack, status)
+                if self.folder is not None and status != "interrupted":
                     self._write_results(self.folder, status)
         except KeyboardInterrupt:  # the second one: nothing more is written
             raise KeyboardInterrupt(self._stopped_at_once()) from None
@@ -80,7 +87,7 @@ class Session:
         return self.folder is not None and perf_counter() - self.saved >= self.pause
 
     def wants_to_stop(self) -> bool:
-        return self.is_asked_to_stop
+        return self.is_asked_to_stop or self.stop()
 
     def save(self, state: dict[str, Tensor]) -> None:
         if self.folder is None:
@@ -110,19 +117,25 @@ class Session:
             f"stopped at once; continue from the last checkpoint: descend resume {self.folder.path}"
         )
 
+    def _status(self, is_finished: bool) -> str:
+        if is_finished:
+            return status_of(self.training.status)
+        return "paused" if self.training.step == self.until else "interrupted"
+
     def _ask_to_stop(self) -> None:
         self.is_asked_to_stop = True
 
     def _write_results(self, folder: RunFolder, status: str) -> None:
         """The large files, `run.json` after them, the checkpoint last: so no kill loses any."""
         training = self.training
-        files.write_table(folder.metrics, training.history.frame())
+        files.write_table(folder.metrics, training.history.frame(self.curve_every))
         files.write_table(folder.trace, training.trace.frame())
         if training.pretraining:
             files.write_table(folder.pretraining, pretraining_frame(training.pretraining))
         files.write_tensors(folder.weights, named_weights(self.stack))
         self._update_facts(folder, status, runs=self.results)
-        folder.drop_checkpoint()
+        if status != "paused":
+            folder.drop_checkpoint()
 
     def _update_facts(self, folder: RunFolder, status: str, **facts: Any) -> None:
         facts |= {"status": status, "seconds": self.seconds, "step": self.training.step}
@@ -134,17 +147,17 @@ def status_of(statuses: list[str]) -> str:
     return "diverged" if all(status == "diverged" for status in statuses) else "finished"
 
 
-def results_of(training: Training, stack: Stack) -> list[dict[str, Any]]:
-    """Each network's seed, status, epochs and final metrics."""
+def results_of(training: Training, stack: Stack, status: str) -> list[dict[str, Any]]:
+    """Each network's seed, status, epochs and final metrics; status: of those that go on."""
     scores = {name: values.tolist() for name, values in training.score(stack).items()}
     return [
         {
             "seed": recipe.training.seed,
-            "status": status if status != "running" else "interrupted",
+            "status": own if own != "running" else status,
             "epochs": epochs,
             "metrics": {name: values[run] for name, values in scores.items()},
         }
-        for run, (recipe, status, epochs) in enumerate(
+        for run, (recipe, own, epochs) in enumerate(
             zip(training.recipes, training.status, training.history.lengths.tolist(), strict=True)
         )
     ]

@@ -87,17 +87,23 @@ class History:
         """The training loss of the last epoch."""
         return self._losses[-1][-1]
 
-    def frame(self) -> polars.DataFrame:
-        """One row for each run and epoch; null where a metric was not taken."""
+    def frame(self, every: int = 1) -> polars.DataFrame:
+        """One row for each run and epoch; null where a metric was not taken.
+
+        every: only its multiples among the epochs, with the first and each run's last one.
+        """
         import numpy
         import polars
 
         losses = self.losses.T.contiguous().numpy()
         epochs = numpy.arange(1, self.epochs + 1, dtype=numpy.int32)
-        is_there = epochs <= self.lengths.numpy()[:, None]
+        lengths = self.lengths.numpy()[:, None]
+        is_there = epochs <= lengths
+        if every > 1:
+            is_there &= (epochs % every == 0) | (epochs == 1) | (epochs == lengths)
         runs = numpy.arange(self.runs, dtype=numpy.int32)
         columns = {
-            "run": runs.repeat(self.lengths.numpy()),
+            "run": runs.repeat(is_there.sum(axis=1)),
             "epoch": numpy.broadcast_to(epochs, is_there.shape)[is_there],
             "train/loss": losses[is_there],
         }

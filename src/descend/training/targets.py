@@ -16,7 +16,7 @@ from descend.recipe import Recipe
 
 def encode(examples: Examples, recipe: Recipe, loss: Loss) -> Examples:
     """The examples with targets as the loss wants them and weighted by class."""
-    _check_outputs(examples, recipe, loss)
+    check_outputs(examples, recipe, loss)
     weighted = with_class_weights(recipe, examples)
     train, validation, test = (
         None if split is None else encode_split(split, weighted, loss)
@@ -67,7 +67,8 @@ def with_class_weights(recipe: Recipe, examples: Examples) -> Recipe:
     return recipe.edited({"training.class_weights": weights.tolist()})
 
 
-def _check_outputs(examples: Examples, recipe: Recipe, loss: Loss) -> None:
+def check_outputs(examples: Examples, recipe: Recipe, loss: Loss) -> None:
+    """Raise RecipeError where the network has too few or too many outputs for the examples."""
     outputs = recipe.network.outputs
     assert outputs is not None
     classes = 2 if examples.task == "binary" and loss.counts_classes else examples.outputs

@@ -106,7 +106,7 @@ class Training:
         self.status = ["running"] * len(recipes)
         self.departed: dict[int, tuple[Tensor, Tensor]] = {}
         self.active = torch.arange(len(recipes))
-        self.step = 0
+        self.step, self.until = 0, self.total
         self.metrics: dict[str, float] = {}
         self.pretraining: list[dict[str, Tensor]] = []
         self.evaluator = self._new_evaluator(self.stack)
@@ -120,9 +120,10 @@ class Training:
         """Whether no step is left, or no run to take it."""
         return self.step >= self.total or not len(self.active)
 
-    def run(self, watcher: Watcher) -> bool:
-        """Train to the end; False where the watcher wanted to stop before it."""
+    def run(self, watcher: Watcher, until: int | None = None) -> bool:
+        """Train to the end; False where it stops before: at step `until`, or when asked to."""
         begin = perf_counter()
+        self.until = self.total if until is None else min(until, self.total)
         if self.step == 0 and not self.pretraining:
             try:
                 self.pretraining = pretrain(self.stack, self.examples, watcher.wants_to_stop)
@@ -130,7 +131,7 @@ class Training:
                 return False
             if self._pause(watcher):
                 return False
-        while not self.is_over:
+        while not self.is_over and self.step < self.until:
             at = self.step % self.steps_per_epoch
             if at == 0:
                 self.batches.start_epoch()
@@ -144,6 +145,9 @@ class Training:
             watcher.tell(self._progress(losses[-1], perf_counter() - begin))
             if self._pause(watcher):
                 return False
+        if not self.is_over:
+            watcher.save(self.state())
+            return False
         self._finish()
         return True
 
@@ -160,7 +164,7 @@ class Training:
         # each pixel of an image counts
         rows = self.batches.batch_size * x[0].numel() // x.shape[-1]
         operations = 6 * self.stack.theta.numel() * rows
-        most = max(1, min(self.total - self.step, STEPS_AT_ONCE, int(WORK_AT_ONCE / operations)))
+        most = max(1, min(self.until - self.step, STEPS_AT_ONCE, int(WORK_AT_ONCE / operations)))
         if not self.batches.is_whole:
             return min(most, self.steps_per_epoch - self.step % self.steps_per_epoch)
         every = self._evaluation_period or STEPS_AT_ONCE
