@@ -66,7 +66,11 @@ def test_ctrl_c_ends_in_good_order_and_the_run_can_be_resumed(
     assert told.err.startswith("interrupted after epoch ")
     assert "of 12; continue with: descend resume cut" in told.err
     folder = Path(told.err.split()[-1])
-    assert "interrupted" in descend("runs", "cut").out
+    (listed,) = descend("runs", "cut", "--json").document
+    assert listed["status"] == "interrupted"
+    assert told.err.startswith(f"interrupted after epoch {listed['epochs']} of 12")
+    row = descend("runs", "cut").out.splitlines()[1].split()
+    assert row[:4] == [str(folder), "interrupted", "3", str(listed["epochs"])]
     resumed = descend("resume", folder, "--json", "-q").document
     assert resumed["history"] == whole["history"]
     assert resumed["metrics"] == whole["metrics"]

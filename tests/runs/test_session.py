@@ -12,6 +12,7 @@ import torch
 
 import descend
 from descend.runs.folder import RunFolder
+from descend.runs.listing import list_runs
 from descend.runs.session import Session
 from descend.training.training import Progress
 from tests.training.scenes import training_of, tree_of
@@ -103,6 +104,33 @@ def test_slow_checkpoints_become_rare(tmp_path: Path, monkeypatch: pytest.Monkey
         assert not session.wants_checkpoint()
         clock += 0.002
         assert session.wants_checkpoint()
+
+
+def test_a_list_shows_how_far_a_run_in_training_is(tmp_path: Path) -> None:
+    """Its epochs are those that its last checkpoint holds."""
+    shown = []
+
+    def tell(progress: Progress) -> None:
+        (run,) = list_runs(tmp_path)
+        shown.append((run.status, run.epochs))
+
+    descend.train(TREE, epochs=3, out=tmp_path, tell=tell, checkpoint_seconds=0)
+    assert shown == [("running", 0), ("running", 1), ("running", 2)]
+    (run,) = list_runs(tmp_path)
+    assert (run.status, run.epochs) == ("finished", 3)
+
+
+def test_a_checkpoint_that_is_torn_is_no_obstacle_to_a_list(tmp_path: Path) -> None:
+    """Who lists runs is not the one who mends them."""
+
+    def tell(progress: Progress) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    folder = descend.train(TREE, out=tmp_path, tell=tell).folder
+    assert folder is not None
+    (folder / "checkpoint" / "state.safetensors").write_bytes(b"torn")
+    (run,) = list_runs(tmp_path)
+    assert (run.status, run.epochs) == ("interrupted", None)
 
 
 def test_time_is_counted_over_interruptions(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ MAIN_METRICS = tuple(
 class Listed:
     """What a list shows of a run.
 
+    epochs: of a run that is not over those that its checkpoint holds; None where it has none yet.
     status: that of run.json; "unfinished" where no process trains it any more; "broken", with a
     reason, where a part of it is missing.
     metric, value: the main metric and its mean over the networks that did not diverge.
@@ -101,18 +102,30 @@ def _listed(folder: Path, facts: Mapping[str, Any]) -> Listed:
     ]
     if status in ("finished", "diverged") and not (folder / "weights.safetensors").is_file():
         missing.append("weights.safetensors")
+    epochs = max((int(result["epochs"]) for result in facts.get("runs", ())), default=None)
     return Listed(
         folder=folder,
         status="broken" if missing else status,
         name=str(facts["name"]),
         seeds=tuple(int(seed) for seed in facts["seeds"]),
-        epochs=max((int(result["epochs"]) for result in facts.get("runs", ())), default=None),
+        epochs=_epochs_so_far(folder) if epochs is None else epochs,
         metric=metric,
         value=None if metric is None else means[metric],
         created=datetime.fromisoformat(facts["created"]).astimezone(),
         seconds=facts.get("seconds"),
         reason=f"without {', '.join(missing)}" if missing else None,
     )
+
+
+def _epochs_so_far(folder: Path) -> int | None:
+    """The epochs that were done when the checkpoint was written."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / "checkpoint" / "state.safetensors", framework="numpy") as state:
+            return int(state.get_tensor("history/lengths").max())
+    except (OSError, SafetensorError):
+        return None
 
 
 def _is_in_training(folder: Path) -> bool:
