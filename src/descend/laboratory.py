@@ -109,7 +109,7 @@ class Lab(Part):
         epochs, data_source, edits, seed, seeds: changes for all variants; what can no longer be
         compared with the expected results is shown and not judged.
         announce: called before each variant with its name, its place from 1, and their number.
-        An interrupted variant is the last one.
+        A variant that was asked to stop is the last one, whether or not it could finish.
         """
         if data_source is not None:
             self._check_one_source(data_source)
@@ -121,7 +121,7 @@ class Lab(Part):
         for place, variant in enumerate(self.variants, start=1):
             if announce is not None:
                 announce(variant.name, place, len(self.variants))
-            runs[variant.name] = train(
+            run = runs[variant.name] = train(
                 self.recipe_of(variant),
                 edits=changes,
                 seed=seed,
@@ -129,7 +129,7 @@ class Lab(Part):
                 epochs=epochs,
                 **options,
             )
-            if runs[variant.name].status == "interrupted":
+            if run.status == "interrupted" or run.was_asked_to_stop:
                 break
         changed = Changes(epochs, data_source, bool(edits), seed, seeds)
         data_dir = options.get("data_dir")

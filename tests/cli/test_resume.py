@@ -111,6 +111,28 @@ def test_ctrl_c_in_a_lab_ends_it(
     assert len(list(Path("runs").iterdir())) == 1
 
 
+def test_ctrl_c_in_the_last_steps_of_a_variant_ends_the_lab(
+    descend: Descend, interrupting: Callable[[int, int], None]
+) -> None:
+    """What could be finished is; the variants that are left are not trained, and that is said."""
+    interrupting(600, 1)
+    told = descend("lab", "gates", "--epochs", "600")
+    assert told.code == 130
+    assert told.err == "1 of 3: AND\ninterrupted after AND, which is finished: 2 variants left\n"
+    (listed,) = descend("runs", "--json").document
+    assert (listed["status"], listed["epochs"]) == ("finished", 600)
+
+
+def test_ctrl_c_in_the_last_steps_of_all_is_too_late(
+    descend: Descend, interrupting: Callable[[int, int], None]
+) -> None:
+    """Where nothing is left to do, the result is shown as always."""
+    interrupting(40, 1)
+    told = descend("lab", "perceptron-xor", "--epochs", "40")
+    assert told.code == 0
+    assert "not comparable" in told.out
+
+
 def test_resume_of_a_finished_run_shows_it(descend: Descend, xor: Path) -> None:
     """Nothing is left to continue, which is no error."""
     told = descend("resume", xor)

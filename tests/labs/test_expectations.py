@@ -35,7 +35,12 @@ def fake_run(**more: Any) -> Any:
     ]
     trace.append({"run": 0, "step": 0, "layer": 0, "quantity": "loss", "value": 0.7})
     results = [{"metrics": {"train/loss": losses[-1]}} for losses in LOSSES]
-    facts = {"status": "finished", "folder": None, "results": results}
+    facts = {
+        "status": "finished",
+        "was_asked_to_stop": False,
+        "folder": None,
+        "results": results,
+    }
     frames = {"history_table": polars.DataFrame(rows), "trace": polars.DataFrame(trace)}
     return SimpleNamespace(**{**facts, **frames, **more})
 
@@ -247,6 +252,15 @@ def test_an_interrupted_variant_is_the_last_and_is_not_judged(lab: Lab) -> None:
     assert by_what["final"].met
     assert by_what["gradient"].why_not == "interrupted"
     assert result.is_as_expected
+
+
+def test_a_variant_that_finishes_though_asked_to_stop_is_the_last_and_is_judged(lab: Lab) -> None:
+    """Ctrl-C in its last steps is heard, and loses nothing."""
+    result = lab.run(lambda recipe, **options: fake_run(was_asked_to_stop=True))
+    assert list(result.runs) == ["base"]
+    by_what = {check.what: check for check in result.checks}
+    assert by_what["final"].met
+    assert by_what["gradient"].why_not == "interrupted"
 
 
 def test_the_published_fault_is_found_by_autograd() -> None:

@@ -118,15 +118,17 @@ class Narrator:
 
 def show(result: LabResult, as_json: bool) -> int:
     """Print what a lab gave; returns the exit code."""
-    from descend.cli.outcome import duration, how_far, put_networks, summary
+    from descend.cli.outcome import counted, duration, how_far, put_networks, summary
 
     if as_json:
         put_json(result.to_json())
-    last = list(result.runs.values())[-1]
+    name, last = list(result.runs.items())[-1]
     if last.status == "interrupted":
-        name = list(result.runs)[-1]
         say(f"interrupted {how_far(last)} of {name}")
         say(f"continue this variant alone with: descend resume {last.folder}")
+        return INTERRUPTED
+    if left := len(result.lab.variants) - len(result.runs):
+        say(f"interrupted after {name}, which is {last.status}: {counted(left, 'variant')} left")
         return INTERRUPTED
     if as_json:
         return 0

@@ -39,7 +39,8 @@ class Run:
 
     folder: where it lies, or None; status: "finished", "interrupted" or "diverged";
     results: each network's seed, status, epochs and final metrics; seconds: the time it took;
-    recipe: with every choice made; data: what `run.json` says of the examples.
+    recipe: with every choice made; data: what `run.json` says of the examples;
+    was_asked_to_stop: by Ctrl-C, be it in its last steps, which it could still finish.
     """
 
     folder: Path | None
@@ -52,6 +53,7 @@ class Run:
     stack: Stack
     make_history: Table = field(repr=False)
     make_trace: Table = field(repr=False)
+    was_asked_to_stop: bool = False
 
     @cached_property
     def history_table(self) -> polars.DataFrame:
@@ -134,6 +136,7 @@ class Run:
             stack=session.stack,
             make_history=training.history.frame,
             make_trace=training.trace.frame,
+            was_asked_to_stop=session.is_asked_to_stop,
         )
 
     @classmethod
