@@ -85,18 +85,21 @@ def train(
         training = Training(each, examples, chosen)
         if model is not None:
             load_sequential(training.stack, model)
+        session = Session(training, None, tell, checkpoint_seconds)
         if out is None:
-            return _run(Session(training, None, tell), facts)
-        folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
-        with folder.locked():
-            try:
-                session = Session(training, folder, tell, checkpoint_seconds)
-                if model is not None:
-                    session.save(training.state())  # a resumed run cannot draw these weights again
-                return _run(session, facts)
-            except (RecipeError, DataError, NetworkError):
-                folder.remove()  # what cannot be trained leaves nothing behind
-                raise
+            return _run(session, facts)
+        # from before there is a folder: Ctrl-C is to leave one in good order
+        with session.listening():
+            folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
+            session.folder = folder
+            with folder.locked():
+                try:
+                    if model is not None:
+                        session.save(training.state())  # these weights cannot be drawn again
+                    return _run(session, facts)
+                except (RecipeError, DataError, NetworkError):
+                    folder.remove()  # what cannot be trained leaves nothing behind
+                    raise
 
 
 def resume(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from descend.runs.folder import RunFolder
 from descend.runs.listing import list_runs
 from tests.cli.command import Descend
 
@@ -95,8 +96,74 @@ def test_a_second_ctrl_c_ends_at_once(
     interrupting(2, 2)
     told = descend(*LONG)
     assert (told.code, told.out) == (130, "")
-    assert "stopped at once; continue from the last checkpoint: descend resume" in told.err
+    assert "stopped at once; continue from the start: descend resume" in told.err
     assert descend("resume", told.err.split()[-1], "-q").code == 0
+
+
+Interrupts = Callable[[int], None]
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Interrupts:
+    """Lets a person press Ctrl-C so often as soon as there is a folder, before the first step."""
+    locked = RunFolder.locked
+
+    def arrange(times: int) -> None:
+        @contextmanager
+        def interrupted(folder: RunFolder) -> Iterator[None]:
+            with locked(folder):
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+                yield
+
+        monkeypatch.setattr(RunFolder, "locked", interrupted)
+
+    return arrange
+
+
+def test_ctrl_c_before_the_first_step_says_how_to_go_on(
+    descend: Descend, hasty: Interrupts
+) -> None:
+    """The run ends in good order as soon as it has begun."""
+    whole = descend(*LONG, "--json").document
+    hasty(1)
+    told = descend(*LONG)
+    assert (told.code, told.out) == (130, "")
+    assert "; continue with: descend resume runs" in told.err
+    hasty(0)
+    resumed = descend("resume", told.err.split()[-1], "--json", "-q").document
+    assert resumed["history"] == whole["history"]
+
+
+def test_two_ctrl_c_before_the_first_step_say_how_to_go_on(
+    descend: Descend, hasty: Interrupts
+) -> None:
+    """The run ends at once, and begins when it is resumed."""
+    hasty(2)
+    told = descend(*LONG)
+    assert (told.code, told.out) == (130, "")
+    assert "stopped at once; continue from the start: descend resume runs" in told.err
+    hasty(0)
+    assert descend("resume", told.err.split()[-1], "-q").code == 0
+
+
+def test_ctrl_c_while_the_data_are_loaded_again_says_how_to_go_on(
+    descend: Descend, interrupting: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is resumed can be resumed again."""
+    interrupting(2, 1)
+    folder = descend(*LONG).err.split()[-1]
+
+    def load(*arguments: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("descend.api.same_examples", load)
+        told = descend("resume", folder)
+    assert told.code == 130
+    message = f"stopped at once; continue from the last checkpoint: descend resume {folder}"
+    assert told.err.strip() == message
+    assert descend("resume", folder, "-q").code == 0
 
 
 def test_ctrl_c_in_a_lab_ends_it(
@@ -188,7 +255,6 @@ def test_sigint_to_the_process(descend: Descend, start: Start) -> None:
     process = start(*ENDLESS)
     folder = wait_for(process, running)
     assert f"{folder}  running" in descend("runs").out
-    time.sleep(2)  # a run is locked shortly before it listens for Ctrl-C
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")

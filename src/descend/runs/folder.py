@@ -92,7 +92,18 @@ class RunFolder:
         """No other process trains in the folder meanwhile; a crash lifts the lock.
 
         What a process that was killed had only begun to write is removed.
+        A KeyboardInterrupt leaves it with the way to go on as its message.
         """
+        try:
+            with self._locked():
+                yield
+        except KeyboardInterrupt:
+            where = "from the last checkpoint" if self.checkpoint.is_file() else "from the start"
+            message = f"stopped at once; continue {where}: descend resume {self.path}"
+            raise KeyboardInterrupt(message) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         try:
             # recipe.toml, because it alone is never replaced; NFS locks what is open for writing
             file = self.recipe.open("r+b")

@@ -57,27 +57,39 @@ class Session:
         self.checkpoint_seconds = self.pause = checkpoint_seconds
         self.seconds = 0.0
         self.began = perf_counter()
-        self.is_asked_to_stop = False
+        self.is_listening = self.is_asked_to_stop = False
 
     def run(self) -> str:
         """Train to the end, to `until` or until asked to stop; returns the status of the run."""
         self.saved = perf_counter()
         self.began = self.saved - self.seconds  # a resumed run began so much earlier
+        with self.listening():
+            is_finished = self.training.run(self, self.until)
+            self.seconds = round(perf_counter() - self.began, 3)
+            status = self._status(is_finished)
+            if self.folder is not None and not is_finished:
+                # before the last scores, which take time
+                self._update_facts(self.folder, status)
+            self.stack = self.training.whole_stack()
+            self.results = results_of(self.training, self.stack, status)
+            if self.folder is not None and status != "interrupted":
+                self._write_results(self.folder, status)
+        return status
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """The first Ctrl-C (or SIGTERM) asks to stop; at a second one nothing more is written."""
+        if self.is_listening:
+            yield
+            return
+        self.is_listening = True
         try:
             with _stopping_on_interrupt(self._ask_to_stop):
-                is_finished = self.training.run(self, self.until)
-                self.seconds = round(perf_counter() - self.began, 3)
-                status = self._status(is_finished)
-                if self.folder is not None and not is_finished:
-                    # before the last scores, which take time
-                    self._update_facts(self.folder, status)
-                self.stack = self.training.whole_stack()
-                self.results = results_of(self.training, self.stack, status)
-                if self.folder is not None and status != "interrupted":
-                    self._write_results(self.folder, status)
-        except KeyboardInterrupt:  # the second one: nothing more is written
-            raise KeyboardInterrupt(self._stopped_at_once()) from None
-        return status
+                yield
+        except KeyboardInterrupt as second:
+            raise KeyboardInterrupt(str(second) or "stopped at once; nothing was kept") from None
+        finally:
+            self.is_listening = False
 
     def tell(self, progress: Progress) -> None:
         if self.telling is not None:
@@ -109,13 +121,6 @@ class Session:
                 f"the checkpoint must be one of this recipe: {error}",
                 hint="recipe.toml must be as the run left it",
             ) from None
-
-    def _stopped_at_once(self) -> str:
-        if self.folder is None:
-            return "stopped at once; nothing was kept"
-        return (
-            f"stopped at once; continue from the last checkpoint: descend resume {self.folder.path}"
-        )
 
     def _status(self, is_finished: bool) -> str:
         if is_finished:
