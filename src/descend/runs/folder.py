@@ -95,35 +95,15 @@ class RunFolder:
         A KeyboardInterrupt leaves it with the way to go on as its message.
         """
         try:
-            with self._locked():
+            with locked(self.recipe, "RUN", self.path):
+                for left in self.path.rglob(f".*{files.TEMPORARY}"):
+                    with suppress(OSError):
+                        left.unlink()
                 yield
         except KeyboardInterrupt:
             where = "from the last checkpoint" if self.checkpoint.is_file() else "from the start"
             message = f"stopped at once; continue {where}: descend resume {self.path}"
             raise KeyboardInterrupt(message) from None
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            # recipe.toml, because it alone is never replaced; NFS locks what is open for writing
-            file = self.recipe.open("r+b")
-        except OSError as error:
-            raise files.unwritable(self.recipe, error) from None
-        with file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise RunError(
-                        f"RUN must not be in training already: {str(self.path)!r}",
-                        hint="wait for the process that trains it, or stop that one",
-                    ) from None
-                except OSError:
-                    pass  # a file system without locks
-            for left in self.path.rglob(f".*{files.TEMPORARY}"):
-                with suppress(OSError):
-                    left.unlink()
-            yield
 
     def read_facts(self) -> dict[str, Any]:
         """What `run.json` says; RunError where it is not what descend wrote."""
@@ -159,6 +139,27 @@ class RunFolder:
     def remove(self) -> None:
         """Nothing came of the run."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextmanager
+def locked(recipe: Path, kind: str, path: Path) -> Iterator[None]:
+    """Hold the lock of a folder: on its recipe.toml, because that alone is never replaced."""
+    try:
+        file = recipe.open("r+b")  # NFS locks what is open for writing
+    except OSError as error:
+        raise files.unwritable(recipe, error) from None
+    with file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"{kind} must not be in training already: {str(path)!r}",
+                    hint="wait for the process that trains it, or stop that one",
+                ) from None
+            except OSError:
+                pass  # a file system without locks
+        yield
 
 
 def free_place(root: Path, stem: str) -> Path:
