@@ -36,16 +36,20 @@ class BatchNorm:
         self.normal = scale.new_empty(runs, batch, units)
         self.y = scale.new_empty(runs, batch, units)
         self.batch = batch
+        # a number that is a tensor already is ready a microsecond sooner
+        self.share, self.epsilon = scale.new_tensor(1 / batch), scale.new_tensor(EPSILON)
+        self.unbiased = scale.new_tensor(batch / max(batch - 1, 1))
 
     def forward(self, z: Units) -> Units:
         # torch.var_mean is one serial pass: ten times slower than these from a hundred units up
-        mean = torch.mean(z, dim=1, keepdim=True)
+        mean = torch.sum(z, dim=1, keepdim=True).mul_(self.share)
         torch.sub(z, mean, out=self.normal)
-        var = torch.mul(self.normal, self.normal, out=self.y).mean(dim=1, keepdim=True)
+        squares = torch.mul(self.normal, self.normal, out=self.y)
+        var = torch.sum(squares, dim=1, keepdim=True).mul_(self.share)
         self.running_mean.lerp_(mean, MOMENTUM)
         if self.batch > 1:
-            self.running_var.lerp_(var * (self.batch / (self.batch - 1)), MOMENTUM)
-        self.inverse_std = var.add_(EPSILON).rsqrt_()
+            self.running_var.lerp_(var * self.unbiased, MOMENTUM)
+        self.inverse_std = var.add_(self.epsilon).rsqrt_()
         self.normal.mul_(self.inverse_std)
         return torch.addcmul(self.shift, self.scale, self.normal, out=self.y)
 
@@ -53,8 +57,8 @@ class BatchNorm:
         """dγ = Σ dy x̂, dβ = Σ dy, dz = γ / sqrt(var + ε) (dy - dβ/n - x̂ dγ/n)."""
         torch.sum(dy, dim=1, keepdim=True, out=self.dshift)
         torch.sum(torch.mul(dy, self.normal, out=self.y), dim=1, keepdim=True, out=self.dscale)
-        self.normal.mul_(self.dscale).add_(self.dshift)
-        dy.sub_(self.normal, alpha=1 / self.batch)
+        dy.sub_(self.dshift, alpha=1 / self.batch)
+        dy.addcmul_(self.normal, self.dscale, value=-1 / self.batch)
         return dy.mul_(self.inverse_std.mul_(self.scale))
 
 

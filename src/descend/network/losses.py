@@ -155,12 +155,13 @@ class CrossEntropyFromLogits:
 
     def values(self, outputs: Outputs, y: Targets) -> Tensor:
         self.log_p = torch.log_softmax(outputs.mT.contiguous(), dim=1)
-        return self.log_p.gather(1, y.unsqueeze(1)).squeeze(1).neg_()
+        self.classes = y.unsqueeze(1)
+        return self.log_p.gather(1, self.classes).squeeze(1).neg_()
 
     def slopes(self, outputs: Outputs, y: Targets, share: Tensor) -> Outputs:
         """Follows `values` of the same outputs."""
         by_example = share.mT if share.ndim else share
-        slope = self.log_p.exp_().scatter_(1, y.unsqueeze(1), -1.0, reduce="add")
+        slope = self.log_p.exp_().scatter_(1, self.classes, -1.0, reduce="add")
         return slope.mul_(by_example).mT
 
 
