@@ -62,7 +62,7 @@ def train(
     model: plain torch layers that become the network; training starts from their weights, a copy.
     out: the folder that the run's folder is made in; None keeps the run in memory.
     device: "auto", "cpu" or "cuda"; threads: of the CPU, None chooses by the size of the network.
-    tell: called with a Progress between steps.
+    tell: called with a Progress between steps, and between the epochs of machines before them.
 
     Ctrl-C stops in good order: the run returns with status "interrupted" and can be resumed.
     Raises RecipeError, DataError or RunError before anything is written.

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TextIO
 from unittest.mock import patch
 
 import pytest
 
+from descend.cli import progress
 from tests.cli.command import Descend
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
@@ -91,6 +93,29 @@ def test_the_bar_fits_and_is_gone_at_the_end(on_a_terminal: OnATerminal) -> None
     after = ESCAPES.sub("", written.split("digits · ")[-1])
     assert "epoch " not in after.replace("epochs", "")
     assert "━" not in after
+
+
+MACHINES = 'network.init={name = "rbm", epochs = 3}'
+
+
+def test_the_bar_shows_how_far_machines_are(on_a_terminal: OnATerminal) -> None:
+    """Before the first step it counts the machines and their epochs."""
+    shown = pictures(on_a_terminal(80, *TRAIN, "--set", MACHINES))
+    assert " machine 1 of 2 · epoch 1 of 3 · reconstruction error 0." in shown[0]
+    assert any("steps/s" in one for one in shown)
+    assert max(map(len, shown)) <= 80
+    shown = pictures(on_a_terminal(40, *TRAIN, "--set", MACHINES))
+    assert shown[0].endswith(" machine 1 of 2 · epoch 1 of 3")
+    assert max(map(len, shown)) <= 40
+
+
+def test_lines_say_how_far_machines_are(descend: Descend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere than on a terminal as well."""
+    monkeypatch.setattr(progress, "Lines", partial(progress.Lines, every=0.0))
+    said = descend(*TRAIN, "--set", MACHINES).err.splitlines()
+    assert said[0].startswith("machine 1 of 2 · epoch 1 of 3 · reconstruction error 0.")
+    assert said[5].startswith("machine 2 of 2 · epoch 3 of 3 · ")
+    assert " of 40 · loss " in said[6]
 
 
 def test_a_narrow_terminal_gets_less(on_a_terminal: OnATerminal) -> None:

@@ -175,6 +175,27 @@ def test_machines_are_trained_before_the_first_step_and_kept() -> None:
     assert differences(everything(again), expected) == []
 
 
+def test_machines_tell_how_far_they_are() -> None:
+    """After each epoch of each machine its error is told, then the steps as always."""
+    tree = tree_of("binary", epochs=1)
+    tree["network"]["init"] = {"name": "rbm", "epochs": 2}
+    training, watching = training_of(tree, [1, 2]), Watching()
+    assert training.run(watching)
+    machines = [progress.machine for progress in watching.told if progress.machine is not None]
+    assert watching.told[len(machines)].machine is None
+    assert [(one.layer, one.layers, one.epoch, one.epochs) for one in machines] == [
+        *((1, 2, 1, 2), (1, 2, 2, 2), (2, 2, 1, 2), (2, 2, 2, 2))
+    ]
+    for one in machines:
+        errors = training.pretraining[one.layer - 1]["reconstruction_error"][:, one.epoch]
+        assert one.reconstruction_error == pytest.approx(float(errors.mean()))
+    shares = [progress.share for progress in watching.told]
+    assert shares[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert shares[4:] == sorted(shares[4:])
+    assert shares[-1] == 1
+    assert {progress.step for progress in watching.told[:4]} == {0}
+
+
 def test_machines_stop_when_asked() -> None:
     """Asked to stop while machines learn, it ends at their next epoch and saves nothing."""
     tree = tree_of("binary", epochs=2)

@@ -57,7 +57,7 @@ class Lines:
         self.untold: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
-        self.rate.see(progress.step)
+        self.rate.see(progress)
         self.untold = progress
         if self.said is None:
             self.said = perf_counter()
@@ -87,16 +87,16 @@ class Bars:
         self.rate = Rate()
 
     def __call__(self, progress: Progress) -> None:
-        self.rate.see(progress.step)
+        self.rate.see(progress)
         if perf_counter() - self.drawn < DRAWN_EVERY:
             return
         self.drawn = perf_counter()
         if self.bar is None:
-            self.bar = _bar(progress.steps)
+            self.bar = _bar()
             self.bar.start()
         room = self.bar.console.width - bar_width() - 1
         text = fitting(parts_of(progress, self.rate, digits=3), room)
-        self.bar.update(self.bar.task_ids[0], completed=progress.step, description=text)
+        self.bar.update(self.bar.task_ids[0], completed=progress.share, description=text)
         self.bar.refresh()
 
     def end(self) -> None:
@@ -112,9 +112,11 @@ class Rate:
     def __init__(self) -> None:
         self.seen: deque[tuple[float, int]] = deque()
 
-    def see(self, step: int) -> None:
-        """Note that `step` steps are done now."""
-        now = perf_counter()
+    def see(self, progress: Progress) -> None:
+        """Note how many steps are done now, from when the first one can be taken."""
+        if progress.machine is not None:
+            return
+        now, step = perf_counter(), progress.step
         if len(self.seen) > 1 and now - self.seen[-2][0] < DRAWN_EVERY:
             self.seen.pop()
         self.seen.append((now, step))
@@ -129,7 +131,16 @@ class Rate:
 
 
 def parts_of(progress: Progress, rate: Rate, digits: int) -> dict[str, str]:
-    """Epoch, loss, the first metric, rate and time left, by name and in the order they are read."""
+    """Epoch, loss, the first metric, rate and time left, by name and in the order they are read.
+
+    Of a machine: its place among the machines, epoch and error.
+    """
+    if (machine := progress.machine) is not None:
+        return {
+            "machine": f"machine {machine.layer} of {machine.layers}",
+            "epoch": f"epoch {machine.epoch:,} of {machine.epochs:,}",
+            "loss": f"reconstruction error {machine.reconstruction_error:.{digits}g}",
+        }
     parts = {
         "epoch": f"epoch {progress.epoch:,} of {progress.epochs:,}",
         "loss": f"loss {progress.loss:.{digits}g}",
@@ -170,7 +181,7 @@ def bar_width() -> int:
     return min(max(shutil.get_terminal_size().columns - TEXT, 6), 30)
 
 
-def _bar(steps: int) -> Bar:
+def _bar() -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
@@ -180,5 +191,5 @@ def _bar(steps: int) -> Bar:
     console = Console(stderr=True, highlight=False, emoji=False)
     room = BarColumn(bar_width=bar_width())
     bar = Bar(room, text, console=console, auto_refresh=False, transient=True)
-    bar.add_task("", total=steps)
+    bar.add_task("", total=1.0)
     return bar

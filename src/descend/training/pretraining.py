@@ -16,6 +16,7 @@ from descend.network.init_names import RBMSettings
 from descend.network.rbm import RBMHistory
 from descend.network.rbm import pretrain as pretrain_machines
 from descend.network.stack import Stack
+from descend.training.progress import Machine
 
 STREAM = 0x52424D  # sets the machines' random numbers apart from those of weights and order
 MEASURED = ("reconstruction_error", "free_energy")
@@ -23,10 +24,14 @@ HELD_OUT = ("held_out_reconstruction_error", "held_out_free_energy")
 
 
 def pretrain(
-    stack: Stack, examples: Examples, is_asked_to_stop: Callable[[], bool] = lambda: False
+    stack: Stack,
+    examples: Examples,
+    is_asked_to_stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[Machine], None] = lambda machine: None,
 ) -> list[dict[str, Tensor]]:
     """Train the machines of every run and put their weights into the stack.
 
+    tell: called after each epoch of a machine; the runs that differ in them have theirs in turn.
     Returns what was measured for each machine, (runs, epochs + 1) each, from before the first epoch
     on; NaN for runs without that machine. Raises Interrupted after an epoch where it is asked to.
     """
@@ -34,14 +39,18 @@ def pretrain(
     for run, blocks in enumerate(stack.architectures):
         groups[machines_of(blocks)].append(run)
 
-    def look(layer: int, epoch: int, history: RBMHistory) -> None:
+    def look(
+        settings: tuple[RBMSettings, ...], layer: int, epoch: int, history: RBMHistory
+    ) -> None:
+        error = float(history.reconstruction_error[:, -1].mean())
+        tell(Machine(layer + 1, len(settings), epoch, settings[layer].epochs, error))
         if is_asked_to_stop():
             raise Interrupted("stopped while machines were trained; a resumed run trains them anew")
 
     measured: list[dict[str, Tensor]] = []
     for settings, runs in groups.items():
         if settings:
-            _pretrain_group(stack, examples, settings, runs, measured, look)
+            _pretrain_group(stack, examples, settings, runs, measured, partial(look, settings))
     return measured
 
 

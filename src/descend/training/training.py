@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
@@ -24,7 +26,7 @@ from descend.training.evaluation import Evaluator, decision_of
 from descend.training.executor import Executor
 from descend.training.history import History
 from descend.training.pretraining import machines_of, pretrain
-from descend.training.progress import Progress, Watcher
+from descend.training.progress import Machine, Progress, Watcher
 from descend.training.rates import Rates
 from descend.training.stopping import EarlyStopping
 from descend.training.targets import encode
@@ -124,9 +126,15 @@ class Training:
         """Train to the end; False where it stops before: at step `until`, or when asked to."""
         begin = perf_counter()
         self.until = self.total if until is None else min(until, self.total)
+
+        def tell(loss: float, machine: Machine | None = None) -> None:
+            watcher.tell(self._progress(loss, perf_counter() - begin, machine))
+
         if self.step == 0 and not self.pretraining:
             try:
-                self.pretraining = pretrain(self.stack, self.examples, watcher.wants_to_stop)
+                self.pretraining = pretrain(
+                    self.stack, self.examples, watcher.wants_to_stop, partial(tell, math.nan)
+                )
             except Interrupted:
                 return False
             if self._pause(watcher):
@@ -142,7 +150,7 @@ class Training:
                 self._leave(self.executor.diverged, "diverged")
             if self.step % self.steps_per_epoch == 0 and len(self.active):
                 self._end_epoch()
-            watcher.tell(self._progress(losses[-1], perf_counter() - begin))
+            tell(float(losses[-1].mean()))
             if self._pause(watcher):
                 return False
         if not self.is_over:
@@ -242,17 +250,18 @@ class Training:
     def _new_evaluator(self, stack: Stack) -> Evaluator:
         return Evaluator(stack, self.examples.preparation, self.loss, decision_of(self.recipe))
 
-    def _progress(self, losses: Float[Tensor, " before"], seconds: float) -> Progress:
+    def _progress(self, loss: float, seconds: float, machine: Machine | None) -> Progress:
         epochs = -(-self.total // self.steps_per_epoch)
         return Progress(
             epoch=min(self.step // self.steps_per_epoch + 1, epochs),
             epochs=epochs,
             step=self.step,
             steps=self.total,
-            loss=float(losses.mean()),
+            loss=loss,
             metrics=self.metrics,
             active=len(self.active),
             seconds=seconds,
+            machine=machine,
         )
 
     def whole_stack(self) -> Stack:
