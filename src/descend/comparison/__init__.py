@@ -1,0 +1,1 @@
+"""Comparisons: many networks as one program, with honest statistics."""
