@@ -20,7 +20,20 @@ from descend.errors import (
 from descend.lazy import at_first_use
 
 if TYPE_CHECKING:
-    from descend.api import Run, evaluate, lab, labs, load_run, predict, resume, train
+    from descend.api import (
+        Comparison,
+        Run,
+        compare,
+        evaluate,
+        lab,
+        labs,
+        load_comparison,
+        load_run,
+        predict,
+        resume,
+        resume_comparison,
+        train,
+    )
     from descend.recipe import Recipe
 
 __version__ = "0.1.0"
@@ -29,17 +42,22 @@ __version__ = "0.1.0"
 # of a module in this package: importing that module would hide the function behind it.
 _HOMES = {
     "Recipe": "descend.recipe",
+    "Comparison": "descend.api",
     "Run": "descend.api",
+    "compare": "descend.api",
     "evaluate": "descend.api",
     "lab": "descend.api",
     "labs": "descend.api",
+    "load_comparison": "descend.api",
     "load_run": "descend.api",
     "predict": "descend.api",
     "resume": "descend.api",
+    "resume_comparison": "descend.api",
     "train": "descend.api",
 }
 
 __all__ = [
+    "Comparison",
     "DataError",
     "DescendError",
     "Interrupted",
@@ -50,12 +68,15 @@ __all__ = [
     "Run",
     "RunError",
     "__version__",
+    "compare",
     "evaluate",
     "lab",
     "labs",
+    "load_comparison",
     "load_run",
     "predict",
     "resume",
+    "resume_comparison",
     "train",
 ]
 

@@ -1,13 +1,28 @@
-"""The verbs in Python: train, resume, predict, evaluate, load_run, labs, lab."""
+"""The verbs in Python: train, compare, resume, predict, evaluate, labs, lab, and loading."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import nn
 
+from descend.comparison.axes import Axes, axes_of
+from descend.comparison.comparing import (
+    Means,
+    Question,
+    TellRound,
+    begin,
+    carry_on,
+    prepare,
+    read,
+)
+from descend.comparison.comparison import Comparison
+from descend.comparison.draws import draws_of
+from descend.comparison.folder import ComparisonFolder
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.errors import DataError, NetworkError, RecipeError
@@ -25,13 +40,17 @@ from descend.runs.session import CHECKPOINT_SECONDS, Session, Tell
 from descend.training.training import Training
 
 __all__ = [
+    "Comparison",
     "Run",
+    "compare",
     "evaluate",
     "lab",
     "labs",
+    "load_comparison",
     "load_run",
     "predict",
     "resume",
+    "resume_comparison",
     "train",
 ]
 
@@ -100,6 +119,91 @@ def train(
                 except (RecipeError, DataError, NetworkError):
                     folder.remove()  # what cannot be trained leaves nothing behind
                     raise
+
+
+def compare(
+    recipe: Recipe | Mapping[str, Any] | Path | str,
+    *,
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    zipped: bool = False,
+    sample: Mapping[str, Any] | None = None,
+    samples: int = 0,
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
+    edits: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    seeds: int | Sequence[int] = 10,
+    epochs: int | None = None,
+    metric: str | None = None,
+    target: float | None = None,
+    baseline: str | None = None,
+    halving: int | None = None,
+    data: Examples | Arrays | None = None,
+    out: Path | str | None = "runs",
+    device: str = "auto",
+    memory: int | None = None,
+    processes: int | None = None,
+    data_dir: Path | str | None = None,
+    tell: TellRound | None = None,
+    is_large_allowed: bool = False,
+) -> Comparison:
+    """Train variants of a recipe over many seeds, and say which is better and how sure that is.
+
+    vary: values of fields by dotted name, {"training.lr": [0.1, 0.01]}: all combinations of them,
+    or the first of each, the second of each, … where `zipped`. variants: edits by name. recipes:
+    whole recipes by name, beside the first one. sample: fields that are drawn at random, `samples`
+    times, as in {"training.lr": "log:1e-4..1", "network.hidden": [[32], [64]]}.
+    seeds: how many from the recipe's seed on, or which; variants with one seed start from the same
+    draws and see the same batches.
+    metric: what decides, such as "test/accuracy"; target: its value from which on a network counts
+    as having learnt; baseline: the variant that the others are compared with, the best if absent.
+    halving: after each rung only the best one in so many variants goes on.
+    memory: bytes; processes: of one thread each, as many as there are cores if absent.
+
+    Ctrl-C stops in good order: the comparison returns with status "interrupted"; `resume` goes on.
+    Raises RecipeError, DataError or RunError before anything is written; a single variant that
+    cannot be built or trained is a row with its reason.
+    """
+    given, name = as_recipe(recipe, "arrays" if data is not None else None)
+    base = given.edited({**edits_for(seed, epochs), **(edits or {})})
+    if recipes:
+        axes = Axes.of_recipes([(name, base), *recipes.items()])
+    else:
+        axes = Axes(
+            named=tuple((variants or {}).items()),
+            vary=axes_of(vary or {}),
+            zipped=zipped,
+            draws=draws_of(sample or {}),
+            samples=samples,
+            seed=base.training.seed,
+        )
+    question = Question(name, base, axes, _seeds(base, seeds), metric, target, baseline, halving)
+    means = Means(data, data_dir, device, memory, processes)
+    prepared = prepare(question, means, is_large_allowed=is_large_allowed)
+    if out is None:
+        with TemporaryDirectory(prefix="descend-") as root:
+            return replace(carry_on(lambda: begin(prepared, root), means, tell), folder=None)
+    return carry_on(lambda: begin(prepared, out), means, tell)
+
+
+def resume_comparison(
+    comparison: Path | str,
+    *,
+    data: Examples | Arrays | None = None,
+    data_dir: Path | str | None = None,
+    tell: TellRound | None = None,
+) -> Comparison:
+    """Continue an interrupted or killed comparison, bit for bit as if nothing had happened.
+
+    A finished one is returned as it is. data: the arrays again, for one that was trained on them.
+    """
+    folder = ComparisonFolder.open(comparison)
+    return carry_on(lambda: folder, Means(data, data_dir), tell)
+
+
+def load_comparison(comparison: Path | str) -> Comparison:
+    """The comparison of a folder, as far as it is."""
+    return read(ComparisonFolder.open(comparison))
 
 
 def resume(

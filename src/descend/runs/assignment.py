@@ -27,7 +27,7 @@ def carry_out(
     *,
     tell: Tell | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] | None = None,
 ) -> tuple[Session, str]:
     """Train what a locked folder asks for, from its checkpoint if it has one.
 

@@ -48,6 +48,13 @@ def first_facts(
         "device": device.type,
         "threads": threads,
         "data": data,
+        **setting(device),
+    }
+
+
+def setting(device: torch.device) -> dict[str, Any]:
+    """The versions of what is computed with, and the machine."""
+    return {
         "versions": {
             "descend": __version__,
             "python": platform.python_version(),

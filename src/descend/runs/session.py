@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +14,7 @@ from descend.errors import RunError
 from descend.network.stack import Stack
 from descend.runs import files
 from descend.runs.folder import RunFolder
+from descend.runs.interrupts import stopping_on_interrupt
 from descend.runs.weights import named_weights
 from descend.training.pretraining import HELD_OUT, MEASURED
 from descend.training.progress import Progress
@@ -35,7 +33,7 @@ class Session:
     """Watches a training: saves it every now and then, stops it when asked, writes its results.
 
     folder None: everything stays in memory. until: the step at which to pause; curve_every: epochs
-    from one row of the written curves to the next; stop: asks to stop, as Ctrl-C does.
+    from one row of the written curves to the next; stop: asks to stop in place of Ctrl-C.
     After `run`: stack, of all networks with the weights they ended with; results, each network's
     seed, status, epochs and final metrics; seconds.
     """
@@ -49,15 +47,16 @@ class Session:
         *,
         until: int | None = None,
         curve_every: int = 1,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         self.training, self.folder = training, folder
-        self.telling, self.until, self.stop = tell, until, stop
-        self.curve_every = curve_every
+        self.telling, self.until, self.curve_every = tell, until, curve_every
+        self.stop = stop or (lambda: False)
         self.checkpoint_seconds = self.pause = checkpoint_seconds
         self.seconds = 0.0
         self.began = perf_counter()
-        self.is_listening = self.is_asked_to_stop = False
+        self.is_asked_to_stop = False
+        self.is_listening = stop is not None  # then somebody else listens for Ctrl-C
 
     def run(self) -> str:
         """Train to the end, to `until` or until asked to stop; returns the status of the run."""
@@ -84,7 +83,7 @@ class Session:
             return
         self.is_listening = True
         try:
-            with _stopping_on_interrupt(self._ask_to_stop):
+            with stopping_on_interrupt(self._ask_to_stop):
                 yield
         except KeyboardInterrupt as second:
             raise KeyboardInterrupt(str(second) or "stopped at once; nothing was kept") from None
@@ -182,29 +181,3 @@ def pretraining_frame(measured: list[dict[str, Tensor]]) -> polars.DataFrame:
         if value == value
     ]
     return polars.DataFrame(rows)
-
-
-@contextmanager
-def _stopping_on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) asks to stop; a second one interrupts at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {
-        # None: a handler that was not installed from Python
-        number: signal.getsignal(number) or signal.SIG_DFL
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stop()
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    try:
-        for number in before:
-            signal.signal(number, handle)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

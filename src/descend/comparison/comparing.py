@@ -1,0 +1,369 @@
+"""Comparing: from a question to a folder, from the folder to stacks, from stacks to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Event
+from time import perf_counter
+from typing import Any
+
+from descend.comparison.axes import Axes
+from descend.comparison.comparison import Comparison, judged
+from descend.comparison.cost import cores, free_bytes, steps_of
+from descend.comparison.crew import train_here, train_in_processes
+from descend.comparison.folder import ComparisonFolder
+from descend.comparison.goal import Goal
+from descend.comparison.plan import Plan, plan
+from descend.comparison.results import collect
+from descend.comparison.rounds import (
+    Member,
+    PlannedStack,
+    Round,
+    Source,
+    rungs,
+    sources_of,
+    survivors,
+)
+from descend.comparison.stacks import Stop, TellAdvance
+from descend.comparison.variants import Builder, Variant
+from descend.compute import device_named, threads_for
+from descend.data.examples import Examples
+from descend.errors import RecipeError, RunError
+from descend.intake import Arrays
+from descend.recipe import Recipe
+from descend.recipe.names import nearest
+from descend.runs import files
+from descend.runs.edits import seeded
+from descend.runs.facts import data_facts, first_facts, setting
+from descend.runs.folder import RunFolder
+from descend.runs.interrupts import stopping_on_interrupt
+from descend.training.joining import can_join, join
+
+Origin = tuple[tuple[Member, ...], tuple[Source, ...]]
+
+TellRound = Callable[[int, int, Sequence[str]], TellAdvance]
+"""Called with a round's number from 1, the rounds in all, and its stacks; told of their steps."""
+
+MOST_RUNS = 10_000  # more networks than anybody wants by accident
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is compared: a base recipe, what varies, seeds, goal and how it is searched."""
+
+    name: str
+    base: Recipe
+    axes: Axes
+    seeds: Sequence[int]
+    metric: str | None = None
+    target: float | None = None
+    baseline: str | None = None
+    halving: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """With what it is compared: data, device, memory in bytes, processes."""
+
+    data: Examples | Arrays | None = None
+    data_dir: Path | str | None = None
+    device: str = "auto"
+    memory: int | None = None
+    processes: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A question with its variants built and its first round planned."""
+
+    question: Question
+    builder: Builder
+    variants: Sequence[Variant]
+    goal: Goal
+    rungs: Sequence[int]
+    plan: Plan
+    facts: Mapping[str, Any]
+
+
+def prepare(question: Question, means: Means, *, is_large_allowed: bool = False) -> Prepared:
+    """Build every variant and plan the stacks; nothing is written and nothing trained."""
+    count = question.axes.count * len(question.seeds)
+    if count > MOST_RUNS and not is_large_allowed:
+        raise RecipeError(
+            f"a comparison must have {MOST_RUNS:,} networks at most unless it is meant: "
+            f"{question.axes.count:,} variants × {len(question.seeds):,} seeds are {count:,}",
+            hint="`--yes` trains them all, `--sample` and `--halving` search with fewer",
+        )
+    builder = Builder(means.data, means.data_dir, question.metric, question.target)
+    named = question.axes.variants()
+    variants = builder.build([(name, e, question.base.edited(e)) for name, e in named])
+    _check_baseline(question.baseline, variants)
+    assert builder.goal is not None and builder.examples is not None
+    device = device_named(means.device)
+    processes = means.processes or cores()
+    memory = means.memory or free_bytes() // 2
+    members = [
+        (place, seed)
+        for place, variant in enumerate(variants)
+        if variant.recipe is not None
+        for seed in question.seeds
+    ]
+    busy = processes if device.type == "cpu" else 1
+    planned = plan(variants, members, builder.examples_of, processes=busy, memory=memory)
+    of_data = data_facts(
+        builder.examples, is_from_arrays=means.data is not None, data_dir=means.data_dir
+    )
+    epochs = [] if question.halving is None else rungs(variants, question.halving)
+    facts = {
+        "name": question.name,
+        "status": "running",
+        "seeds": list(question.seeds),
+        "goal": asdict(builder.goal),
+        "baseline": question.baseline,
+        "variants": [variant.to_json() for variant in variants],
+        "halving": question.halving,
+        "rungs": epochs,
+        "rounds": [_first_round(planned, epochs).to_json()],
+        "device": device.type,
+        "processes": planned.processes,
+        "memory": memory,
+        "data": of_data,
+        **setting(device),
+    }
+    return Prepared(question, builder, variants, builder.goal, epochs, planned, facts)
+
+
+def begin(prepared: Prepared, out: Path | str) -> ComparisonFolder:
+    """Make the folder of a comparison; nothing is trained yet."""
+    question = prepared.question
+    return ComparisonFolder.create(out, question.name, question.base, prepared.facts)
+
+
+def carry_on(
+    find: Callable[[], ComparisonFolder], means: Means, tell: TellRound | None
+) -> Comparison:
+    """Train what is left of a comparison, round after round, and judge it.
+
+    The first Ctrl-C stops it in good order, the second one at once.
+    """
+    wish = Event()
+    with stopping_on_interrupt(wish.set):
+        folder = find()
+        with folder.locked():
+            work = _Work(folder, means, tell, wish.is_set)
+            if work.facts["status"] != "finished":
+                work.run()
+            return work.comparison()
+
+
+def read(folder: ComparisonFolder) -> Comparison:
+    """A comparison as it stands in its folder; needs no data."""
+    return _read(folder, folder.read_facts())
+
+
+class _Work:
+    def __init__(
+        self, folder: ComparisonFolder, means: Means, tell: TellRound | None, stop: Stop
+    ) -> None:
+        self.folder, self.means = folder, means
+        self.tell, self.stop = tell, stop
+        self.facts = folder.read_facts()
+        self.variants = [Variant.from_json(one) for one in self.facts["variants"]]
+        self.builder = Builder(means.data, means.data_dir or self.facts["data"]["folder"])
+        self.began = perf_counter() - self.facts.get("seconds", 0.0)
+
+    def run(self) -> None:
+        """All rounds that are left."""
+        self._check_data()
+        self.note(status="running")
+        while True:
+            rounds = [Round.from_json(one) for one in self.facts["rounds"]]
+            self._make(rounds)
+            self._train(rounds)
+            if self.stop():
+                self.note(status="interrupted")
+                return
+            following = self._next(rounds)
+            if following is None:
+                break
+            self.note(rounds=[*self.facts["rounds"], following.to_json()])
+        comparison = self.comparison()
+        files.write_table(self.folder.results, comparison.table)
+        files.write_table(self.folder.summary, comparison.summary)
+        self.note(status="finished", result=comparison.to_json() | {"status": "finished"})
+
+    def note(self, **facts: Any) -> None:
+        """Keep facts in comparison.json."""
+        seconds = round(perf_counter() - self.began, 3)
+        self.facts = {**self.facts, "seconds": seconds, **facts}
+        self.folder.write_facts(self.facts)
+
+    def comparison(self) -> Comparison:
+        return _read(self.folder, self.facts)
+
+    def _check_data(self) -> None:
+        known = self.facts["data"]
+        if known["is_from_arrays"] and self.means.data is None:
+            raise RunError(
+                "the arrays must be given again for a comparison that was trained on arrays: "
+                f"{str(self.folder.path)!r}",
+                hint="descend.resume(comparison, data=(x, y))",
+            )
+        first = next(variant.recipe for variant in self.variants if variant.recipe is not None)
+        examples = self.builder.examples_of(first)
+        if examples.fingerprint != known["fingerprint"]:
+            raise RunError(
+                "the data must be those that the comparison began with: "
+                f"{examples.name} has another fingerprint",
+                hint="restore the data, or compare anew",
+            )
+
+    def _make(self, rounds: Sequence[Round]) -> None:
+        """The folders of the last round's stacks, those that are not there yet."""
+        last = rounds[-1]
+        for stack in last.stacks:
+            if not self.folder.has_stack(stack.name):
+                self._make_stack(stack, last.until)
+        if len(rounds) > 1:
+            for stack in rounds[-2].stacks:
+                self._leave(stack.name)
+
+    def _make_stack(self, stack: PlannedStack, until: int | None) -> None:
+        recipes = [seeded(self._recipe(variant), seed) for variant, seed in stack.members]
+        examples = self.builder.examples_of(recipes[0])
+        device = device_named(self.facts["device"])
+        is_alone = self.facts["processes"] == 1
+        threads = threads_for(recipes, examples, device) if is_alone else 1
+        name = f"{self.facts['name']} {stack.name}"
+        facts = first_facts(name, recipes, device, threads, self.facts["data"])
+        facts["curve_every"] = recipes[0].training.evaluate_every or 1
+        if until is not None:
+            facts["until"] = until * steps_of(recipes[0], examples)[0]
+        state = None
+        if stack.sources:
+            state = join([(self._state(one.stack), one.runs) for one in stack.sources])
+        place = self.folder.stack(stack.name).path
+        RunFolder.create_at(place, recipes[0], facts, examples.preparation, state)
+
+    def _leave(self, name: str) -> None:
+        """Those of a stack who go on have been taken; its checkpoint is of no use any more."""
+        stack = self.folder.stack(name)
+        facts = stack.read_facts()
+        if facts["status"] == "paused":
+            stack.write_facts({**facts, "status": "joined"})
+            stack.drop_checkpoint()
+
+    def _state(self, name: str) -> Mapping[str, Any]:
+        state = self.folder.stack(name).read_checkpoint()
+        if state is None:
+            raise RunError(
+                f"a stack that goes on must have a checkpoint: {name!r} has none",
+                hint="compare anew: files of this comparison are missing",
+            )
+        return state
+
+    def _train(self, rounds: Sequence[Round]) -> None:
+        names = [stack.name for stack in rounds[-1].stacks]
+        count = max(len(self.facts["rungs"]) + 1, len(rounds))
+        tell = None if self.tell is None else self.tell(len(rounds), count, names)
+        tell = tell or (lambda _: None)
+        processes = min(self.facts["processes"], len(names))
+        if processes > 1:
+            train_in_processes(self.folder, names, self._examples_for, tell, self.stop, processes)
+        else:
+            train_here(self.folder, names, self._examples_for, tell, self.stop)
+
+    def _examples_for(self, stack: RunFolder) -> Examples:
+        return self.builder.examples_of(Recipe.read(stack.recipe))
+
+    def _recipe(self, variant: int) -> Recipe:
+        recipe = self.variants[variant].recipe
+        assert recipe is not None
+        return recipe
+
+    def _next(self, rounds: Sequence[Round]) -> Round | None:
+        """The round after these, None after the last one."""
+        if len(rounds) > len(self.facts["rungs"]):
+            return None
+        last, metric = rounds[-1], self.facts["goal"]["metric"]
+        results = collect(self.folder, rounds, Goal(**self.facts["goal"]), self.variants)
+        begun = [one for one in results if one.epochs and one.variant in last.variants]
+        scores = {
+            place: [one.value(metric) for one in begun if one.variant == place]
+            for place in dict.fromkeys(one.variant for one in begun)
+        }
+        going = survivors(scores, metric, self.facts["halving"])
+        members = [(one.variant, one.seed) for one in begun if one.variant in going]
+        return self._continued(rounds, members) if members else None
+
+    def _continued(self, rounds: Sequence[Round], members: Sequence[Member]) -> Round:
+        """A round in which these members go on from where they are."""
+        number = len(rounds)
+        until = self.facts["rungs"][number] if number < len(self.facts["rungs"]) else None
+        planned = plan(
+            self.variants,
+            members,
+            self.builder.examples_of,
+            processes=self.facts["processes"],
+            memory=self.facts["memory"],
+        )
+        stacks: list[PlannedStack] = []
+        for one in planned.stacks:
+            for ordered, sources in self._joinable(*sources_of(one.members, rounds[-1])):
+                stacks.append(PlannedStack(_name(number, len(stacks)), ordered, sources))
+        return Round(tuple(stacks), until)
+
+    def _joinable(self, members: Sequence[Member], sources: Sequence[Source]) -> list[Origin]:
+        """All in one stack, or each with those it came from where their states do not fit."""
+        if can_join([self._state(source.stack) for source in sources]):
+            return [(tuple(members), tuple(sources))]
+        parts: list[Origin] = []
+        first = 0
+        for source in sources:
+            parts.append((tuple(members[first : first + len(source.runs)]), (source,)))
+            first += len(source.runs)
+        return parts
+
+
+def _read(folder: ComparisonFolder, facts: Mapping[str, Any]) -> Comparison:
+    variants = [Variant.from_json(one) for one in facts["variants"]]
+    goal, rounds = Goal(**facts["goal"]), [Round.from_json(one) for one in facts["rounds"]]
+    results = collect(folder, rounds, goal, variants)
+    rows, reference, said = judged(variants, results, facts["seeds"], goal, facts["baseline"])
+    return Comparison(
+        folder=folder.path,
+        name=facts["name"],
+        status=facts["status"],
+        goal=goal,
+        seeds=facts["seeds"],
+        rows=rows,
+        reference=reference,
+        is_baseline=facts["baseline"] is not None,
+        conclusion=said,
+        seconds=facts.get("seconds", 0.0),
+        results=results,
+        variants=variants,
+    )
+
+
+def _first_round(planned: Plan, rungs: Sequence[int]) -> Round:
+    stacks = [
+        PlannedStack(_name(0, place), stack.members) for place, stack in enumerate(planned.stacks)
+    ]
+    return Round(tuple(stacks), rungs[0] if rungs else None)
+
+
+def _name(round_number: int, place: int) -> str:
+    return f"{round_number + 1}-{place + 1:03d}"
+
+
+def _check_baseline(baseline: str | None, variants: Sequence[Variant]) -> None:
+    names = [variant.name for variant in variants]
+    if baseline is not None and baseline not in names:
+        close = nearest(baseline, names)
+        raise RecipeError(
+            f"`baseline` must be the name of a variant: {baseline!r}",
+            hint=f"did you mean {close!r}?" if close else f"they are {', '.join(names[:10])}",
+        )

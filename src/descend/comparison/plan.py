@@ -1,0 +1,203 @@
+"""Plan: which networks become one stack, and what memory and time the stacks will take."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from descend.comparison.cost import (
+    examples_bytes,
+    measured_seconds,
+    run_bytes,
+    stack_bytes,
+    state_bytes,
+    work_seconds,
+)
+from descend.comparison.variants import Variant
+from descend.data.examples import Examples
+from descend.errors import RunError
+from descend.network.architecture import architecture_of
+from descend.optimizers.settings import SWITCHES
+from descend.recipe import Recipe
+from descend.runs.edits import seeded
+from descend.training.agreement import SHARED
+
+Member = tuple[int, int]  # a variant's place among the variants, and a seed
+
+# Weights and what the optimizer keeps of them are read in every step: beyond the cache each of them
+# costs more than its stack saves.
+CACHE_BYTES = 24 << 20
+WORTH_SPLITTING = 8.0  # seconds of work: less is done before a second process has begun
+FINEST = 3  # times as many stacks as processes make even small differences even
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """Networks that will be trained as one stack: members of one group, variant after variant."""
+
+    members: tuple[Member, ...]
+    bytes: int
+    work: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The stacks of a comparison, and how many processes they keep busy."""
+
+    stacks: tuple[StackPlan, ...]
+    processes: int
+    bytes: int
+
+    @property
+    def runs(self) -> int:
+        return sum(len(stack.members) for stack in self.stacks)
+
+
+ExamplesOf = Callable[[Recipe], Examples]
+
+
+def plan(
+    variants: Sequence[Variant],
+    members: Sequence[Member],
+    examples_of: ExamplesOf,
+    *,
+    processes: int,
+    memory: int,
+) -> Plan:
+    """Put the networks into stacks; RunError where `memory` bytes do not suffice for one of them.
+
+    It depends on counts alone and never on a clock, so that the same question gives the same stacks
+    and the same bits.
+    """
+    groups = _groups(variants, members, examples_of)
+    any_examples = examples_of(_recipe(variants, groups[0][0]))
+    room = memory - examples_bytes(any_examples)
+    works = [_work(variants, group, examples_of) for group in groups]
+    busy = processes if sum(works) > WORTH_SPLITTING else 1
+    most = [_most(variants, group, examples_of, room // busy, memory) for group in groups]
+    choices = [
+        _split(variants, groups, works, most, examples_of, busy, k) for k in range(1, FINEST + 1)
+    ]
+    stacks = min(choices, key=lambda stacks: _makespan(stacks, busy))
+    stacks.sort(key=lambda stack: -stack.work)  # the long ones first
+    busy = min(busy, len(stacks))
+    largest = sorted((stack.bytes for stack in stacks), reverse=True)[:busy]
+    return Plan(tuple(stacks), busy, examples_bytes(any_examples) + sum(largest))
+
+
+def expected_seconds(
+    plan: Plan, variants: Sequence[Variant], examples_of: ExamplesOf, threads: int = 1
+) -> float:
+    """The time that a plan will take here and now: some steps of each kind of stack are timed."""
+    measured: dict[str, float] = {}
+    total = []
+    for stack in plan.stacks:
+        recipe = _recipe(variants, stack.members[0])
+        key = group_key(recipe, examples_of(recipe))
+        if key not in measured:
+            recipes = [seeded(_recipe(variants, member), member[1]) for member in stack.members]
+            seconds = measured_seconds(recipes, examples_of(recipe), threads)
+            measured[key] = seconds / stack.work
+        total.append(measured[key] * stack.work)
+    return max(max(total), sum(total) / plan.processes)
+
+
+def group_key(recipe: Recipe, examples: Examples) -> str:
+    """What runs must have in common to be one stack."""
+    blocks = architecture_of(recipe, examples.features)
+    structure = [block.structure for block in blocks]
+    fields = {*SHARED, *SWITCHES}
+    shared = recipe.training.model_dump_json(include=fields)
+    schedule = recipe.training.schedule
+    is_plateau = schedule is not None and schedule.name == "plateau"
+    return f"{structure} {shared} {is_plateau} {examples.preparation.to_json()}"
+
+
+def _groups(
+    variants: Sequence[Variant], members: Sequence[Member], examples_of: ExamplesOf
+) -> list[list[Member]]:
+    keys: dict[int, str] = {}
+    groups: Mapping[str, list[Member]] = defaultdict(list)
+    for place, seed in members:
+        if place not in keys:
+            recipe = _recipe(variants, (place, seed))
+            keys[place] = group_key(recipe, examples_of(recipe))
+        groups[keys[place]].append((place, seed))
+    return list(groups.values())
+
+
+def _recipe(variants: Sequence[Variant], member: Member) -> Recipe:
+    recipe = variants[member[0]].recipe
+    assert recipe is not None
+    return recipe
+
+
+def _work(variants: Sequence[Variant], group: Sequence[Member], examples_of: ExamplesOf) -> float:
+    recipe = _recipe(variants, group[0])
+    return work_seconds(recipe, examples_of(recipe), len(group))
+
+
+def _most(
+    variants: Sequence[Variant],
+    group: Sequence[Member],
+    examples_of: ExamplesOf,
+    room: int,
+    memory: int,
+) -> int:
+    """The largest stack of a group that memory holds and the cache likes."""
+    recipe = _recipe(variants, group[0])
+    examples = examples_of(recipe)
+    fixed = stack_bytes(recipe, examples, 0)
+    fitting = (room - fixed) // run_bytes(recipe, examples)
+    if fitting < 1:
+        needed = examples_bytes(examples) + stack_bytes(recipe, examples, 1)
+        raise RunError(
+            f"`memory` must be {spelled_bytes(needed)} or more for one network of the variant "
+            f"{variants[group[0][0]].name!r}: {spelled_bytes(memory)}",
+            hint="give more, fewer processes, a smaller network or a smaller batch",
+        )
+    return min(fitting, max(4, CACHE_BYTES // state_bytes(recipe, examples)))
+
+
+def _split(
+    variants: Sequence[Variant],
+    groups: Sequence[Sequence[Member]],
+    works: Sequence[float],
+    most: Sequence[int],
+    examples_of: ExamplesOf,
+    processes: int,
+    fineness: int,
+) -> list[StackPlan]:
+    """The groups in parts of about equal work, `fineness` for each process in all."""
+    each = sum(works) / (processes * fineness)
+    stacks = []
+    for group, work, limit in zip(groups, works, most, strict=True):
+        parts = 1 if processes == 1 else min(len(group), -(-work // each))
+        parts = max(int(parts), -(-len(group) // limit))
+        size = -(-len(group) // parts)
+        for first in range(0, len(group), size):
+            members = tuple(group[first : first + size])
+            recipe = _recipe(variants, members[0])
+            examples = examples_of(recipe)
+            stacks.append(
+                StackPlan(
+                    members,
+                    stack_bytes(recipe, examples, len(members)),
+                    work_seconds(recipe, examples, len(members)),
+                )
+            )
+    return stacks
+
+
+def _makespan(stacks: Sequence[StackPlan], processes: int) -> float:
+    """When the last process is done, each taking the longest stack that is left."""
+    ends = [0.0] * processes
+    for stack in sorted(stacks, key=lambda stack: -stack.work):
+        ends[ends.index(min(ends))] += stack.work
+    return max(ends)
+
+
+def spelled_bytes(count: float) -> str:
+    """`512 MB`, `1.5 GB`."""
+    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{max(count / 1e6, 1):.0f} MB"

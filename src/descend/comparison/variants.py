@@ -1,0 +1,128 @@
+"""Variants: the recipes that a comparison compares, completed, or the reason why one cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from descend.comparison.cost import steps_of
+from descend.comparison.goal import Goal, goal_of
+from descend.data.examples import Examples
+from descend.errors import DataError, NetworkError, RecipeError
+from descend.intake import Arrays, completed_for, examples_of
+from descend.network.architecture import architecture_of
+from descend.network.losses import LOSSES
+from descend.recipe import Recipe
+from descend.recipe.defaults import with_scales
+from descend.training.agreement import evaluated_splits
+from descend.training.pretraining import machines_of
+from descend.training.targets import check_outputs
+
+IMPOSSIBLE = (RecipeError, DataError, NetworkError)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One choice among those compared: its name, its edits, and the completed recipe.
+
+    recipe: None where no such network can be built; reason: then, why.
+    """
+
+    name: str
+    edits: Mapping[str, Any]
+    recipe: Recipe | None
+    steps_per_epoch: int = 0
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        tree = None if self.recipe is None else self.recipe.tree()
+        return {**vars(self), "edits": dict(self.edits), "recipe": tree}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Variant:
+        tree = document["recipe"]
+        return cls(**{**document, "recipe": None if tree is None else Recipe.of(tree)})
+
+
+class Builder:
+    """Completes recipes for one comparison: all from the same examples, evaluated for its goal."""
+
+    def __init__(
+        self,
+        data: Examples | Arrays | None,
+        data_dir: Path | str | None,
+        metric: str | None = None,
+        target: float | None = None,
+    ) -> None:
+        self.data, self.data_dir = data, data_dir
+        self.metric, self.target = metric, target
+        self.goal: Goal | None = None
+        self.examples: Examples | None = None
+        self.of_first = ""
+        self.loaded: dict[str, Examples] = {}
+
+    def build(self, given: Sequence[tuple[str, Mapping[str, Any], Recipe]]) -> list[Variant]:
+        """A variant for each (name, edits, edited recipe); raises where none can be built.
+
+        RecipeError also where two variants do not learn from the same examples: their seeds would
+        not be pairs.
+        """
+        variants, errors = [], []
+        for name, edits, recipe in given:
+            try:
+                completed = self._completed(name, recipe)
+                steps = steps_of(completed, self.examples_of(completed))[0]
+                variants.append(Variant(name, edits, completed, steps))
+            except UnlikeExamples:
+                raise
+            except IMPOSSIBLE as error:
+                errors.append(error)
+                variants.append(Variant(name, edits, None, reason=error.message))
+        if errors and len(errors) == len(variants):
+            raise errors[0]
+        return variants
+
+    def examples_of(self, recipe: Recipe) -> Examples:
+        """The examples of a variant, prepared as it asks."""
+        key = recipe.data.model_dump_json()
+        if key not in self.loaded:
+            self.loaded[key] = examples_of(recipe, self.data, self.data_dir)
+        return self.loaded[key]
+
+    def _completed(self, name: str, recipe: Recipe) -> Recipe:
+        recipe = with_scales(recipe)
+        examples = self.examples_of(recipe)
+        self._check_alike(name, examples)
+        if self.goal is None:
+            self.goal = goal_of(examples, self.metric, self.target)
+        completed = completed_for(recipe, examples)
+        seen = dict.fromkeys([*(completed.training.evaluate or ()), *self.goal.splits])
+        completed = completed.edited({"training.evaluate": list(seen)})
+        self.loaded[completed.data.model_dump_json()] = examples
+        check(completed, examples)
+        return completed
+
+    def _check_alike(self, name: str, examples: Examples) -> None:
+        if self.examples is None:
+            self.examples, self.of_first = examples, name
+        elif examples.fingerprint != self.examples.fingerprint:
+            raise UnlikeExamples(
+                "variants must learn from the same examples, or their seeds are no pairs: "
+                f"those of {name!r} differ from those of {self.of_first!r}",
+                hint="compare on each set of examples by itself; `data.scale` may vary",
+            )
+
+
+def check(recipe: Recipe, examples: Examples) -> None:
+    """Raise what training this completed recipe would raise, without making a network."""
+    training = recipe.training
+    assert training.loss and training.loss_on
+    machines_of(architecture_of(recipe, examples.features))
+    check_outputs(examples, recipe, LOSSES[training.loss, training.loss_on]())
+    evaluated_splits(recipe, examples)
+
+
+class UnlikeExamples(RecipeError):
+    """Two variants learn from different examples."""
