@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +13,7 @@ from torch import nn
 from descend.comparison.axes import Axes, axes_of
 from descend.comparison.comparing import (
     Means,
+    Prepared,
     Question,
     TellRound,
     begin,
@@ -145,6 +146,7 @@ def compare(
     processes: int | None = None,
     data_dir: Path | str | None = None,
     tell: TellRound | None = None,
+    before: Callable[[Prepared], None] | None = None,
     is_large_allowed: bool = False,
 ) -> Comparison:
     """Train variants of a recipe over many seeds, and say which is better and how sure that is.
@@ -159,6 +161,7 @@ def compare(
     as having learnt; baseline: the variant that the others are compared with, the best if absent.
     halving: after each rung only the best one in so many variants goes on.
     memory: bytes; processes: of one thread each, as many as there are cores if absent.
+    before: called with the plan before anything is written; what it raises ends the comparison.
 
     Ctrl-C stops in good order: the comparison returns with status "interrupted"; `resume` goes on.
     Raises RecipeError, DataError or RunError before anything is written; a single variant that
@@ -180,6 +183,8 @@ def compare(
     question = Question(name, base, axes, _seeds(base, seeds), metric, target, baseline, halving)
     means = Means(data, data_dir, device, memory, processes)
     prepared = prepare(question, means, is_large_allowed=is_large_allowed)
+    if before is not None:
+        before(prepared)
     if out is None:
         with TemporaryDirectory(prefix="descend-") as root:
             return replace(carry_on(lambda: begin(prepared, root), means, tell), folder=None)
