@@ -3,11 +3,12 @@
 torchvision itself is no peer: its wheel on PyPI does not load beside a CPU build of torch. What is
 here does the same to an example, in the same order, with the questions that torchvision asks on the
 way. Beside torchvision's own Python code, run without its compiled part, a `DataLoader` over it
-takes 0.97 of the time.
+takes 0.98 of the time.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import FunctionType
 
@@ -65,7 +66,8 @@ def to_tensor(picture: object) -> Tensor:
     if is_array(picture):
         raise NotImplementedError("no tutorial gives it an array")
     default = torch.get_default_dtype()
-    types = {"I": numpy.int32, "I;16": numpy.int16, "F": numpy.float32}
+    short = "I;16" if sys.byteorder == "little" else "I;16B"
+    types = {"I": numpy.int32, short: numpy.int16, "F": numpy.float32}
     pixels = numpy.array(picture, types.get(picture.mode, numpy.uint8), copy=True)
     image = torch.from_numpy(pixels)
     if picture.mode == "1":
@@ -88,12 +90,14 @@ def is_array(value: object) -> bool:
 def channels_of(picture: object) -> int:
     if not is_picture(picture):
         raise TypeError(f"no picture: {type(picture)}")
-    return len(picture.getbands())
+    return len(picture.getbands()) if hasattr(picture, "getbands") else picture.channels
 
 
 def log_usage(used: object) -> None:
     """Tell torch's log of what is used, which nobody reads unless they ask for it."""
-    name = used.__class__.__name__
+    module, name = used.__module__, used.__class__.__name__
+    if not module.startswith("peers"):
+        module = f"peers.{module}"
     if isinstance(used, FunctionType):
         name = used.__name__
-    torch._C._log_api_usage_once(f"{used.__module__}.{name}")
+    torch._C._log_api_usage_once(f"{module}.{name}")
