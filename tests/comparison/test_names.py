@@ -23,8 +23,8 @@ def test_a_name_is_the_last_word_of_each_field_and_its_value() -> None:
     """One axis keeps its field's name too."""
     assert names({"training.lr": [0.1, 1e-5]}) == ["lr=0.1", "lr=1e-05"]
     assert names({"training.lr": [0.1, 1], "network.activation": ["relu"]}) == [
-        "lr=0.1, activation=relu",
-        "lr=1, activation=relu",
+        "lr=0.1 activation=relu",
+        "lr=1 activation=relu",
     ]
 
 
@@ -110,7 +110,7 @@ def test_values_that_would_read_the_same_are_spelled_out() -> None:
 def test_an_axis_may_name_its_values() -> None:
     """As the labs do: the name stands for the field and its value."""
     axes = [Axis("network.hidden", [[9, 9], [9]], ["deep", "flat"]), Axis("training.lr", [1])]
-    assert names_of(combinations(axes), axes) == ["deep, lr=1", "flat, lr=1"]
+    assert names_of(combinations(axes), axes) == ["deep lr=1", "flat lr=1"]
 
 
 def test_a_name_is_one_line_that_can_be_printed() -> None:

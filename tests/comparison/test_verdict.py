@@ -199,7 +199,7 @@ def test_a_long_list_is_cut() -> None:
     names = ["best", *(f"v{place}" for place in range(59))]
     made = [None, *[pair(verdict=WORSE)] * 59]
     assert conclusion(names, made, 0, LOSS, against_best=True).endswith(
-        "All others are worse: v0, v1, v2, v3 and 55 more."
+        "All others are worse: v0; v1; v2; v3 and 55 more."
     )
 
 

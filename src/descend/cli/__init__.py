@@ -19,6 +19,7 @@ VERBS = {
     "labs": "List the experiments of the tutorials, in their order.",
     "lab": "Run one experiment and show its result beside the expected one.",
     "train": "Train a recipe, a lab or a source of examples.",
+    "compare": "Train variants of a recipe over many seeds, and say which is better.",
     "predict": "Show what a trained network says about an example or a file.",
     "evaluate": "Score a trained network on a split of its data or on other data.",
     "resume": "Continue an interrupted or killed run as if nothing had happened.",

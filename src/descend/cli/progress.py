@@ -6,10 +6,10 @@ import os
 import shutil
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from descend.cli.output import say
 
@@ -26,23 +26,40 @@ TEXT = 73  # columns that nearly every text fits into; the bar has the rest
 
 
 @contextmanager
-def telling(quiet: bool) -> Iterator[Teller | None]:
-    """What a training is to be given as `tell`, while it lasts."""
+def telling(quiet: bool, parts: PartsOf | None = None) -> Iterator[Teller | None]:
+    """What a training is to be given as `tell`, while it lasts; parts: of what it is told."""
     if quiet:
         yield None
         return
     is_terminal = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    teller = Bars() if is_terminal else Lines()
+    teller = Bars(parts or parts_of) if is_terminal else Lines(parts or parts_of)
     try:
         yield teller
     finally:
         teller.end()
 
 
+class Shown(Protocol):
+    """How far something is; machine: what is trained before the first step, then None."""
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def share(self) -> float: ...
+
+    @property
+    def machine(self) -> object: ...
+
+
+PartsOf = Callable[[Any, "Rate", int], dict[str, str]]
+"""Texts by name, in the order they are read, of something shown, its rate, and digits."""
+
+
 class Teller(Protocol):
     """Shows the progress of one training after the other."""
 
-    def __call__(self, progress: Progress) -> None: ...
+    def __call__(self, progress: Shown) -> None: ...
 
     def end(self) -> None: ...
 
@@ -50,13 +67,13 @@ class Teller(Protocol):
 class Lines:
     """Says now and then how far the training is, and at its end."""
 
-    def __init__(self, every: float = SAID_EVERY) -> None:
-        self.every = every
+    def __init__(self, parts: PartsOf, every: float = SAID_EVERY) -> None:
+        self.parts, self.every = parts, every
         self.said: float | None = None
         self.rate = Rate()
-        self.untold: Progress | None = None
+        self.untold: Shown | None = None
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Shown) -> None:
         self.rate.see(progress)
         self.untold = progress
         if self.said is None:
@@ -66,7 +83,7 @@ class Lines:
 
     def _say(self) -> None:
         if self.untold is not None:
-            say(BETWEEN.join(parts_of(self.untold, self.rate, digits=4).values()))
+            say(BETWEEN.join(self.parts(self.untold, self.rate, 4).values()))
             self.said, self.untold = perf_counter(), None
 
     def end(self) -> None:
@@ -81,12 +98,13 @@ class Bars:
     It is drawn from here and not by a thread, which would slow small networks down.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parts: PartsOf) -> None:
+        self.parts = parts
         self.bar: Bar | None = None
         self.drawn = 0.0
         self.rate = Rate()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Shown) -> None:
         self.rate.see(progress)
         if perf_counter() - self.drawn < DRAWN_EVERY:
             return
@@ -95,7 +113,7 @@ class Bars:
             self.bar = _bar()
             self.bar.start()
         room = self.bar.console.width - bar_width() - 1
-        text = fitting(parts_of(progress, self.rate, digits=3), room)
+        text = fitting(self.parts(progress, self.rate, 3), room)
         self.bar.update(self.bar.task_ids[0], completed=progress.share, description=text)
         self.bar.refresh()
 
@@ -112,7 +130,7 @@ class Rate:
     def __init__(self) -> None:
         self.seen: deque[tuple[float, int]] = deque()
 
-    def see(self, progress: Progress) -> None:
+    def see(self, progress: Shown) -> None:
         """Note how many steps are done now, from when the first one can be taken."""
         if progress.machine is not None:
             return

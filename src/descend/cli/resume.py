@@ -14,10 +14,11 @@ from descend.cli.output import say, tell_of_downloads
 @options.as_json
 @options.quiet
 def command(run: str, data_dir: str | None, as_json: bool, quiet: bool) -> int:
-    """Continue an interrupted or killed run as if nothing had happened.
+    """Continue an interrupted or killed run or comparison as if nothing had happened.
 
-    RUN is the folder of a run; `descend runs` lists them. The weights, curves and measurements are
-    bit for bit those of a run that was never interrupted. A finished run is shown as it is.
+    RUN is the folder of a run or of a comparison; `descend runs` lists them. The weights, curves
+    and measurements are bit for bit those of a run that was never interrupted. What is finished is
+    shown as it is.
 
     \b
     descend resume runs/2026-01-31_120000_digits_1a2b
@@ -25,12 +26,28 @@ def command(run: str, data_dir: str | None, as_json: bool, quiet: bool) -> int:
     from descend.api import resume
     from descend.cli.outcome import show
     from descend.cli.progress import telling
+    from descend.comparison.folder import is_comparison
     from descend.runs.folder import RunFolder
 
+    if is_comparison(run):
+        return resume_compared(run, data_dir, as_json, quiet)
     status = RunFolder.open(run).read_facts().get("status")
     if status in ("finished", "diverged"):
         say(f"this run is {status}: nothing is left to continue", quiet)
     tell_of_downloads(quiet)
     with telling(quiet) as tell:
         resumed = resume(run, data_dir=data_dir, tell=tell)
+    return show(resumed, as_json)
+
+
+def resume_compared(comparison: str, data_dir: str | None, as_json: bool, quiet: bool) -> int:
+    """Continue a comparison and show it; returns the exit code."""
+    from descend.api import load_comparison, resume_comparison
+    from descend.cli.comparison import Narrator, show
+
+    if load_comparison(comparison).status == "finished":
+        say("this comparison is finished: nothing is left to continue", quiet)
+    tell_of_downloads(quiet)
+    with Narrator.telling(quiet) as narrator:
+        resumed = resume_comparison(comparison, data_dir=data_dir, tell=narrator.tell)
     return show(resumed, as_json)

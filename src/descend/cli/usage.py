@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
@@ -33,6 +33,22 @@ class OneOf(click.Choice[str]):
         if value not in self.choices:
             self.fail(f"must be one of {', '.join(self.choices)}: {value!r}", param, context)
         return str(value)
+
+
+class Bytes(click.ParamType[int]):
+    """A size such as 512MB or 1.5GB."""
+
+    name = "size"
+    units: ClassVar = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+    def convert(self, value: Any, param: Any, context: Any) -> int:
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", value.strip(), re.IGNORECASE)
+        size = 0 if found is None else int(float(found[1]) * self.units[found[2].upper()])
+        if size < 1:
+            self.fail(f"must be a size such as 512MB or 4GB: {value!r}", param, context)
+        return size
 
 
 class WithNumbers(click.Command):

@@ -42,6 +42,13 @@ class Row:
     verdict: str
     reason: str = ""
 
+    @property
+    def reason_in_short(self) -> str:
+        """Why there are no numbers, in a word or two."""
+        return (
+            self.verdict.partition(":")[0].partition(" after ")[0] if self.summary is None else ""
+        )
+
     def to_json(self) -> dict[str, Any]:
         document = {**vars(self), "edits": dict(self.edits), "metrics": dict(self.metrics)}
         for name in ("summary", "pair"):

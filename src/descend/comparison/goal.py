@@ -31,9 +31,14 @@ class Goal:
     def higher_is_better(self) -> bool:
         return is_higher_better(self.metric)
 
+    @property
+    def mark_is_least(self) -> bool:
+        """Whether the mark is to be reached from below, as that of an accuracy is."""
+        return is_higher_better(self.mark_metric)
+
     def is_reached(self, value: float) -> bool:
         """Whether a value of `mark_metric` is as good as the mark; NaN never is."""
-        return value >= self.mark if is_higher_better(self.mark_metric) else value <= self.mark
+        return value >= self.mark if self.mark_is_least else value <= self.mark
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Short names for combinations of edits: `lr=0.1, activation=relu`."""
+"""Short names for combinations of edits: `lr=0.1 activation=relu`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def names_of(combinations: Sequence[Mapping[str, Any]], axes: Iterable[Axis] = (
                 identity(value): name for value, name in zip(axis.values, axis.names, strict=True)
             }
     parts = [[texts[field][identity(value)] for field, value in e.items()] for e in combinations]
-    return made_unique([_in_one_line(", ".join(part)) or UNCHANGED for part in parts])
+    return made_unique([_in_one_line(" ".join(part)) or UNCHANGED for part in parts])
 
 
 def short_fields(fields: Iterable[str]) -> dict[str, str]:

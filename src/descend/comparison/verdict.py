@@ -100,7 +100,8 @@ def _of(made: dict[str, Pair], verdict: str) -> list[str]:
 def _list(names: Sequence[str]) -> str:
     if len(names) > NAMED:
         names = [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    # not commas, which names have of their own
+    return " and ".join(filter(None, ["; ".join(names[:-1]), names[-1]]))
 
 
 def _undecided(pair: Pair, metric: str) -> str:
