@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from descend.comparison.file import Compare, ComparisonFile
 from descend.data.arrays import from_arrays
 from descend.data.examples import Examples
 from descend.data.names import SOURCES, is_path
@@ -44,6 +45,19 @@ def as_recipe(
         f"RECIPE must be a .toml file, a lab or a source of examples: {text!r}",
         hint=f"did you mean {close!r}?" if close else "`descend labs` lists the labs",
     )
+
+
+def as_comparison(
+    given: Recipe | Mapping[str, Any] | Path | str, source: str | None = None
+) -> tuple[Recipe, str, Compare]:
+    """As `as_recipe`, and what the file or the lab says of how it is compared."""
+    text = str(given)
+    if isinstance(given, Path | str) and text.endswith(".toml"):
+        file = ComparisonFile.read(given)
+        return file.recipe, Path(given).stem, file.compare
+    recipe, name = as_recipe(given, source)
+    is_lab = isinstance(given, Path | str) and text in lab_names()
+    return recipe, name, find_lab(text).comparison if is_lab else Compare()
 
 
 def edits_for(seed: int | None, epochs: int | None) -> dict[str, Any]:

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import polars
+
+    from descend.comparison.expected import ExpectedVerdict
     from descend.expectations import Expectation
     from descend.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The measurements of one network among those of its stack."""
+
+    trace: polars.DataFrame
+
+    @classmethod
+    def of(cls, table: polars.DataFrame, run: int) -> Traced:
+        """Those of the network at a place in the stack."""
+        import polars
+
+        return cls(table.filter(table["run"] == run).with_columns(run=polars.lit(0)))
+
 
 COMBINE: dict[str, Callable[[list[float]], float]] = {"mean": fmean, "min": min, "max": max}
 
@@ -28,7 +46,7 @@ def number_of(
         outputs = run.predict([list(expectation.output_for)]).outputs
         return float(outputs[0, expectation.output])
     if expectation.quantity is not None:
-        return _measurement(expectation, run)
+        return measurement(expectation, run)
     if expectation.pretraining is not None:
         return _pretraining(expectation, run)
     return _metric(expectation, run, data_dir)
@@ -98,7 +116,8 @@ def _scored(
     return run.evaluate(split, run=place).get(metric)
 
 
-def _measurement(expectation: Expectation, run: Run) -> float | None:
+def measurement(expectation: Expectation | ExpectedVerdict, run: Run | Traced) -> float | None:
+    """A measurement of the first network, None where the trace does not have it."""
     found = _at_layer(expectation, run, expectation.layer)
     if expectation.over_layer is None or found is None:
         return found
@@ -106,7 +125,9 @@ def _measurement(expectation: Expectation, run: Run) -> float | None:
     return found / below if below else None
 
 
-def _at_layer(expectation: Expectation, run: Run, layer: int) -> float | None:
+def _at_layer(
+    expectation: Expectation | ExpectedVerdict, run: Run | Traced, layer: int
+) -> float | None:
     name = str(expectation.quantity)
     if layer < 0:
         layer += max(run.trace["layer"]) + 1
@@ -119,7 +140,7 @@ def _at_layer(expectation: Expectation, run: Run, layer: int) -> float | None:
     return values.get(step)
 
 
-def _series(run: Run, quantity: str, layer: int) -> dict[int, float]:
+def _series(run: Run | Traced, quantity: str, layer: int) -> dict[int, float]:
     """A measurement of the first network at one layer, by step."""
     trace = run.trace
     rows = trace.filter(
@@ -128,7 +149,7 @@ def _series(run: Run, quantity: str, layer: int) -> dict[int, float]:
     return dict(rows.select("step", "value").iter_rows())
 
 
-def _drift(run: Run, layer: int) -> dict[int, float]:
+def _drift(run: Run | Traced, layer: int) -> dict[int, float]:
     mean, spread = (_series(run, f"activation_{name}", layer) for name in ("mean", "std"))
     if not mean or not spread[min(spread)]:
         return {}

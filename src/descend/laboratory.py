@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
+from descend.comparison.file import Compare, ComparisonFile, NamedEdits
 from descend.errors import RecipeError
 from descend.expectations import Check, Expectation, judge
 from descend.recipe import Recipe
@@ -32,6 +33,11 @@ TUTORIALS = (
     "Batch normalisation",
     "MNIST end to end",
     "Heads and losses",
+)
+
+# What these say is what is looked at: variants that differ in nothing else train alike.
+LOOKING = tuple(
+    f"training.{name}" for name in ("evaluate", "evaluate_every", "measure_every", "measure_first")
 )
 
 Train = Callable[..., "Run"]
@@ -64,6 +70,7 @@ class Lab(Part):
     """An experiment: a recipe, its variants, its story and what should come out.
 
     tutorial: the one that it belongs to; place: its place among the labs of that tutorial.
+    compare: how its variants are compared over seeds, None where nobody has written that.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Lab(Part):
     recipe: Recipe
     variants: tuple[Variant, ...]
     expectations: tuple[Expectation, ...]
+    compare: Compare | None = None
 
     @model_validator(mode="after")
     def _names_fit(self) -> Lab:
@@ -84,7 +92,24 @@ class Lab(Part):
             for name in (expectation.variant, expectation.minus_variant or names[0]):
                 if name not in names:
                     raise ValueError(f"{expectation.what!r} must be of a variant: {name!r}")
+        if self.compare is not None:
+            self.comparison.check_variants(self.recipe.training.seed)
         return self
+
+    @property
+    def comparison(self) -> Compare:
+        """What is compared over seeds: the lab's variants, if [compare] has none of its own.
+
+        Variants that train alike are none: of such a lab there is nothing to compare.
+        """
+        asked = self.compare or Compare()
+        trained = [
+            {k: v for k, v in one.edits.items() if k not in LOOKING} for one in self.variants
+        ]
+        if asked.varies or all(edits == trained[0] for edits in trained):
+            return asked
+        variants = tuple(NamedEdits(name=one.name, edits=one.edits) for one in self.variants)
+        return asked.model_copy(update={"variants": variants})
 
     def recipe_of(self, variant: Variant) -> Recipe:
         """What a variant trains."""
@@ -257,9 +282,10 @@ def find_lab(name: str) -> Lab:
 
 
 def read_lab(name: str, text: str) -> Lab:
-    """The lab that a TOML text describes: a recipe, and a table [lab]."""
+    """The lab that a TOML text describes: a recipe, a table [lab], and [compare] if it has one."""
     tree = tomllib.loads(text)
     described = tree.pop("lab")
+    file = ComparisonFile.of(tree)
     variants = list(described.pop("variants", []))
     varied = [Vary.model_validate(one) for one in described.pop("vary", [])]
     if varied:
@@ -277,7 +303,8 @@ def read_lab(name: str, text: str) -> Lab:
             "name": name,
             "title": tree.get("title", name),
             **described,
-            "recipe": Recipe.of(tree),
+            "recipe": file.recipe,
+            "compare": file.compare if "compare" in tree else None,
             "variants": variants,
             "expectations": expected,
         }

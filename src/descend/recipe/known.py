@@ -13,11 +13,14 @@ from descend.recipe.names import nearest
 
 
 @cache
-def known_fields() -> tuple[str, ...]:
-    """Every field of a recipe, table by table; those of a list's elements without their place."""
+def known_fields(whole: type[BaseModel] | None = None) -> tuple[str, ...]:
+    """Every field of a recipe, table by table; those of a list's elements without their place.
+
+    whole: what has the fields, in place of a recipe.
+    """
     from descend.recipe.recipe import Recipe
 
-    return tuple(name for name, _ in _below(Recipe, ""))
+    return tuple(name for name, _ in _below(whole or Recipe, ""))
 
 
 @cache
@@ -39,17 +42,19 @@ def without_places(field: str) -> str:
     return ".".join(key for key in field.split(".") if not key.isdecimal())
 
 
-def nearest_field(field: str) -> str | None:
+def nearest_field(field: str, whole: type[BaseModel] | None = None) -> str | None:
     """The field that was most likely meant: of that name, alike in its table, alike anywhere."""
     table, _, last = field.rpartition(".")
     by_last: dict[str, str] = {}
-    for name in known_fields():  # training comes last and wins, outer fields win over inner ones
+    for name in known_fields(
+        whole
+    ):  # training comes last and wins, outer fields win over inner ones
         key = name.rpartition(".")[2]
         if key not in by_last or name.count(".") <= by_last[key].count("."):
             by_last[key] = name
     inside = without_places(table)
     siblings = [
-        name.rpartition(".")[2] for name in known_fields() if name.rpartition(".")[0] == inside
+        name.rpartition(".")[2] for name in known_fields(whole) if name.rpartition(".")[0] == inside
     ]
     if last not in by_last and (close := nearest(last, siblings)) is not None:
         return f"{table}.{close}" if table else close

@@ -52,7 +52,7 @@ class Recipe(Part):
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """The recipe that a TOML text holds."""
+        """The recipe that a TOML text holds; a table [compare] is no part of it."""
         try:
             tree = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -61,6 +61,8 @@ class Recipe(Part):
             ) from None
         except (ValueError, RecursionError):  # of Python's own: digits or brackets by the thousand
             raise RecipeError("a recipe must be TOML: a value in it is too long to read") from None
+        if "compare" not in cls.model_fields:
+            tree.pop("compare", None)
         return cls.of(tree)
 
     @classmethod

@@ -39,7 +39,7 @@ def validate(model: type[Model], tree: dict[str, Any]) -> Model:
             valid = model.model_validate(tree)
         except ValidationError as error:
             details = error.errors(include_url=False)
-            pairs = [pair for detail in details for pair in _problems_of(detail)]
+            pairs = [pair for detail in details for pair in _problems_of(detail, model)]
             new = [(place, problem) for place, problem in pairs if place not in told]
             for place, problem in new:
                 told.add(place)
@@ -50,10 +50,10 @@ def validate(model: type[Model], tree: dict[str, Any]) -> Model:
         else:
             if not found:
                 return valid
-        raise ImpossibleRecipe(_sorted(found))
+        raise ImpossibleRecipe(_sorted(found, model))
 
 
-def _problems_of(detail: ErrorDetails) -> list[tuple[Location, Problem]]:
+def _problems_of(detail: ErrorDetails, model: type[BaseModel]) -> list[tuple[Location, Problem]]:
     place: Location = detail["loc"]
     field = ".".join(str(key) for key in place)
     context = detail.get("ctx", {})
@@ -66,7 +66,7 @@ def _problems_of(detail: ErrorDetails) -> list[tuple[Location, Problem]]:
         case "unexpected":
             problem = Problem(field, given, context["expected"], context["nearest"])
         case "extra_forbidden":
-            problem = Problem(field, given, UNKNOWN, nearest_field(field))
+            problem = Problem(field, given, UNKNOWN, nearest_field(field, model))
         case "invalid_key":
             problem = Problem(field, given, UNKNOWN)
         case "missing":
@@ -99,7 +99,11 @@ def _set_aside(tree: Any, place: Location, problem: Problem) -> None:
     is_lacking = problem.given is ABSENT and place[-1] not in STAND_INS
     if is_lacking or place[-1:] == ("name",):  # a choice with options is nothing without these
         place = place[:-1]
-    *path, last = place or ("",)
+    _replace(tree, place or ("",), problem)
+
+
+def _replace(tree: Any, place: Location, problem: Problem) -> None:
+    *path, last = place
     node = tree
     for key in path:
         node = _child(node, key)
@@ -108,7 +112,7 @@ def _set_aside(tree: Any, place: Location, problem: Problem) -> None:
     elif isinstance(node, list) and isinstance(last, int) and path[-1] in ELEMENTS:
         node[last] = plain(ELEMENTS[str(path[-1])])
     elif isinstance(node, list):
-        _set_aside(tree, place[:-1], problem)
+        _replace(tree, place[:-1], problem)
     elif isinstance(node, dict):
         is_misspelt = problem.nearest is not None and problem.expected != UNKNOWN
         if is_misspelt and isinstance(node.get(last), str):
@@ -124,9 +128,9 @@ def _child(node: Any, key: str | int) -> Any:
         return None
 
 
-def _sorted(problems: Sequence[Problem]) -> list[Problem]:
+def _sorted(problems: Sequence[Problem], model: type[BaseModel]) -> list[Problem]:
     """In the order of the fields; one that does not exist where its table is."""
-    order = {name: place for place, name in enumerate(known_fields())}
+    order = {name: place for place, name in enumerate(known_fields(model))}
 
     def place_of(problem: Problem) -> int:
         name = without_places(problem.field)
