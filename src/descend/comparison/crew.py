@@ -27,6 +27,7 @@ from descend.comparison.stacks import (
 )
 from descend.comparison.worker import STOP
 from descend.data.shared import write_shared
+from descend.errors import RunError
 from descend.runs import files
 from descend.training.progress import Progress
 
@@ -73,32 +74,42 @@ def train_in_processes(
 
 
 class _Crew:
+    """The processes at work; error: of a stack whose folder cannot be read or written."""
+
     def __init__(
         self, folder: ComparisonFolder, waiting: list[str], tell: TellAdvance, stop: Stop
     ) -> None:
         self.folder, self.waiting = folder, waiting
         self.tell, self.stop = tell, stop
+        self.members: list[_Member] = []
         self.said: SimpleQueue[tuple[_Member, dict[str, Any] | None]] = SimpleQueue()
         self.tries = dict.fromkeys(waiting, 0)
+        self.error: RunError | None = None
+        self.is_stopping = False
 
     def run(self, count: int) -> None:
         """Keep `count` processes busy until nothing is left to do."""
-        members = [_Member(self.folder, self.said) for _ in range(count)]
-        is_asked = False
         try:
-            for member in members:
-                self._occupy(member)
-            while any(member.name for member in members):
-                if not is_asked and self.stop():
-                    is_asked = True
+            for _ in range(count):
+                self._hire()
+            while any(member.name for member in self.members):
+                if not self.is_stopping and (self.error or self.stop()):
+                    self.is_stopping = True
                     self.waiting.clear()
-                    for member in members:
+                    for member in self.members:
                         member.send(STOP)
                 with suppress(Empty):
-                    members = self._hear(members, *self.said.get(timeout=LOOK_EVERY))
+                    self._hear(*self.said.get(timeout=LOOK_EVERY))
         finally:
-            for member in members:
-                member.end(at_once=any(member.name for member in members))
+            for member in self.members:
+                member.end()
+        if self.error:
+            raise self.error
+
+    def _hire(self) -> None:
+        member = _Member(self.folder, self.said)
+        self.members.append(member)
+        self._occupy(member)
 
     def _occupy(self, member: _Member) -> None:
         member.name = self.waiting.pop(0) if self.waiting else None
@@ -106,30 +117,30 @@ class _Crew:
             self.tries[member.name] += 1
             member.send(member.name)
 
-    def _hear(
-        self, members: list[_Member], member: _Member, said: dict[str, Any] | None
-    ) -> list[_Member]:
-        if said is not None and "status" not in said:
-            self.tell(_advance(said["stack"], said))
-            return members
-        if said is not None:
+    def _hear(self, member: _Member, said: dict[str, Any] | None) -> None:
+        if said is None:
+            self._bury(member)
+        elif "error" in said:
+            self.error = RunError(said["error"], said["hint"])
+            member.name = None
+        elif "status" in said:
             self._occupy(member)
-            return members
-        if member.name is None:
-            return members
+        else:
+            self.tell(_advance(said["stack"], said))
+
+    def _bury(self, member: _Member) -> None:
+        """A process has ended: its stack is tried once more, in another one."""
         name, reason = member.name, member.last_words()
-        member.name = None
-        if self.stop():  # it stopped before it had begun
-            return members
+        self.members.remove(member)
+        member.end()
+        if name is None or self.is_stopping or self.stop():  # it may have had no time to begin
+            return
         if self.tries[name] < TRIES:
             self.waiting.insert(0, name)
         else:
             fail(self.folder.stack(name), f"its process ended: {reason}")
-        if not self.waiting:
-            return members
-        successor = _Member(self.folder, self.said)
-        self._occupy(successor)
-        return [successor if one is member else one for one in members]
+        if self.waiting:
+            self._hire()
 
 
 class _Member:
@@ -145,7 +156,8 @@ class _Member:
         home = str(Path(descend.__file__).parent.parent)
         places = [home, os.environ.get("PYTHONPATH")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "descend.comparison.worker", str(folder.path)],
+            # -P: what lies in the present folder is none of its modules
+            [sys.executable, "-P", "-m", "descend.comparison.worker", str(folder.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -157,7 +169,8 @@ class _Member:
             },
             start_new_session=True,  # Ctrl-C is for this process, which passes it on once
         )
-        threading.Thread(target=self._listen, args=(said,), daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, args=(said,), daemon=True)
+        self.listener.start()
 
     def _listen(self, said: SimpleQueue[tuple[_Member, dict[str, Any] | None]]) -> None:
         assert self.process.stdout is not None
@@ -182,15 +195,15 @@ class _Member:
             return "killed, perhaps because memory did not suffice"
         return lines[-1] if lines else f"exit code {code}"
 
-    def end(self, at_once: bool) -> None:
-        """The process has nothing left to do."""
-        assert self.process.stdin is not None
-        if at_once:
-            self.process.kill()
-        with suppress(OSError):
-            self.process.stdin.close()
+    def end(self) -> None:
+        """Nothing that the process does is of use any more: what it said is on the disk."""
+        self.process.kill()
         self.process.wait()
-        self.errors.close()
+        self.listener.join()
+        for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            assert pipe is not None
+            with suppress(OSError):  # what was written to a dead process
+                pipe.close()
 
 
 def _advance(name: str, said: dict[str, Any]) -> Advance:

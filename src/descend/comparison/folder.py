@@ -65,9 +65,13 @@ class ComparisonFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """No other process works on the comparison meanwhile; a crash lifts the lock."""
+        """No other process works on the comparison meanwhile; a crash lifts the lock.
+
+        What a process that was killed has left to be thrown away is removed.
+        """
         try:
             with locked(self.recipe, "COMPARISON", self.path):
+                files.remove_begun([self.data, *self.path.glob(f".*{files.TEMPORARY}")])
                 yield
         except KeyboardInterrupt:
             message = f"stopped at once; continue: descend resume {self.path}"

@@ -42,8 +42,8 @@ class Result:
     reason: str = ""
 
     def value(self, metric: str) -> float:
-        """A final metric, NaN where there is none."""
-        return self.metrics.get(metric, math.nan)
+        """A final metric, NaN where there is none: a network that diverged ended nowhere."""
+        return math.nan if self.status == "diverged" else self.metrics.get(metric, math.nan)
 
 
 def collect(
@@ -65,10 +65,11 @@ def matrix(
 ) -> NDArray[np.float64]:
     """A final metric as (variants, seeds), NaN where a network has none."""
     values = np.full((len(variants), len(seeds)), np.nan)
+    rows = {variant: row for row, variant in enumerate(variants)}
+    columns = {seed: column for column, seed in enumerate(seeds)}
     for result in results:
-        if result.variant in variants and result.status not in ("waiting", "interrupted"):
-            place = variants.index(result.variant), seeds.index(result.seed)
-            values[place] = result.value(metric)
+        if result.variant in rows:
+            values[rows[result.variant], columns[result.seed]] = result.value(metric)
     return values
 
 
@@ -83,7 +84,7 @@ def table(results: Sequence[Result], variants: Sequence[Variant]) -> polars.Data
             name: [getattr(result, name) for result in results]
             for name in ("seed", "status", "epochs")
         },
-        **{name: [result.value(name) for result in results] for name in names},
+        **{name: [result.metrics.get(name, math.nan) for result in results] for name in names},
         **{
             name: [getattr(result, name) for result in results]
             for name in ("target_epoch", "target_step", "seconds", "stack", "run")

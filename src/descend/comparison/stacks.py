@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter, sleep
+
+import torch
 
 from descend.comparison.folder import ComparisonFolder
+from descend.comparison.variants import IMPOSSIBLE
 from descend.data.examples import Examples
-from descend.errors import DescendError
 from descend.runs.assignment import OVER, carry_out
-from descend.runs.folder import RunFolder
+from descend.runs.folder import InTraining, RunFolder
 from descend.runs.session import Tell
 
+PATIENCE = 20.0  # seconds, for a process that has to import torch before it can end
 DONE = (*OVER, "paused", "joined", "failed")  # statuses of a stack that nothing is left to do for
 OUT_OF_MEMORY = "there was not enough memory: `--memory` makes the stacks smaller"
 
@@ -45,18 +49,34 @@ def work(
     """Train one stack to its end or its pause; returns its status.
 
     One that cannot be trained is "failed", with its reason in run.json: it ends nothing else.
+    RunError where its folder cannot be read or written: no other stack's could then.
     """
     stack = folder.stack(name)
-    with stack.locked():
+    patient_until = perf_counter() + PATIENCE
+    while True:
         try:
-            _, status = carry_out(stack, examples_for(stack), tell=tell, stop=stop)
-        except DescendError as error:
-            return fail(stack, error.message)
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "memory" not in str(error):
+            with stack.locked():
+                status: str = stack.read_facts()["status"]
+                return status if status in DONE else _work(stack, examples_for, tell, stop)
+        except InTraining:
+            # by a process whose comparison was killed a moment ago: it notices that, and ends
+            if stop():
+                return "interrupted"
+            if perf_counter() > patient_until:
                 raise
-            return fail(stack, OUT_OF_MEMORY)
-        return status
+            sleep(0.1)
+
+
+def _work(stack: RunFolder, examples_for: ExamplesFor, tell: Tell, stop: Stop) -> str:
+    try:
+        return carry_out(stack, examples_for(stack), tell=tell, stop=stop)[1]
+    except IMPOSSIBLE as error:
+        return fail(stack, error.message)
+    except (MemoryError, RuntimeError) as error:
+        is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not is_memory and "can't allocate memory" not in str(error):
+            raise
+        return fail(stack, OUT_OF_MEMORY)
 
 
 def fail(stack: RunFolder, reason: str) -> str:

@@ -21,6 +21,7 @@ from descend.comparison.stacks import work
 from descend.data.examples import Examples
 from descend.data.preparation import Preparation
 from descend.data.shared import read_shared
+from descend.errors import DescendError
 from descend.runs.folder import RunFolder
 from descend.training.progress import Progress
 
@@ -53,8 +54,11 @@ class Worker:
         threading.Thread(target=self.listen, daemon=True).start()
         while (name := self.names.get()) is not None and not self.stop.is_set():
             self.name = name
-            status = work(self.folder, name, self.examples_for, self.tell, self.stop.is_set)
-            say({"stack": name, "status": status})
+            try:
+                status = work(self.folder, name, self.examples_for, self.tell, self.stop.is_set)
+                say({"stack": name, "status": status})
+            except DescendError as error:
+                say({"stack": name, "error": error.message, "hint": error.hint})
 
     def examples_for(self, stack: RunFolder) -> Examples:
         """The shared examples, prepared as the stack asks."""

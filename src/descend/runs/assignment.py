@@ -38,8 +38,9 @@ def carry_out(
     state = folder.read_checkpoint()
     if state is None and facts.get("starts_from_model"):
         raise RunError(
-            f"a run that starts from a model must have a checkpoint: {str(folder.path)!r} has none",
-            hint="train it again: descend.train(recipe, model=model)",
+            "a run that starts from given weights must have a checkpoint: "
+            f"{str(folder.path)!r} has none",
+            hint="train it again, as with descend.train(recipe, model=model)",
         )
     with cpu_threads(facts["threads"]):
         session = Session(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -68,6 +68,13 @@ def new_folder(path: Path) -> Iterator[Path]:
     except BaseException as error:
         shutil.rmtree(hidden, ignore_errors=True)
         raise unwritable(path, error) if isinstance(error, OSError) else error from None
+
+
+def remove_begun(paths: Iterable[Path]) -> None:
+    """Remove files that a process had only begun to write when it was killed."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 def unwritable(path: Path, error: Exception) -> RunError:

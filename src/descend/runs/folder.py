@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ except ImportError:  # Windows: two processes that resume one folder are not kep
     fcntl = None  # type: ignore[assignment]
 
 FACTS = ("status", "seeds", "device", "threads", "data")  # what no run.json is without
+
+
+class InTraining(RunError):
+    """Another process trains in the folder."""
 
 
 class RunFolder:
@@ -96,9 +100,7 @@ class RunFolder:
         """
         try:
             with locked(self.recipe, "RUN", self.path):
-                for left in self.path.rglob(f".*{files.TEMPORARY}"):
-                    with suppress(OSError):
-                        left.unlink()
+                files.remove_begun(self.path.rglob(f".*{files.TEMPORARY}"))
                 yield
         except KeyboardInterrupt:
             where = "from the last checkpoint" if self.checkpoint.is_file() else "from the start"
@@ -153,7 +155,7 @@ def locked(recipe: Path, kind: str, path: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunError(
+                raise InTraining(
                     f"{kind} must not be in training already: {str(path)!r}",
                     hint="wait for the process that trains it, or stop that one",
                 ) from None

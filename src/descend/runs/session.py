@@ -66,7 +66,7 @@ class Session:
             is_finished = self.training.run(self, self.until)
             self.seconds = round(perf_counter() - self.began, 3)
             status = self._status(is_finished)
-            if self.folder is not None and not is_finished:
+            if self.folder is not None and status == "interrupted":
                 # before the last scores, which take time
                 self._update_facts(self.folder, status)
             self.stack = self.training.whole_stack()
