@@ -134,7 +134,7 @@ def command(
                 data_dir=data_dir,
                 tell=narrator.tell,
                 before=look_at,
-                is_large_allowed=yes or plan,
+                is_large_allowed=yes,
             )
         except PlanShown:
             return 0
