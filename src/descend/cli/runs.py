@@ -1,4 +1,4 @@
-"""`descend runs`: list the runs below a folder."""
+"""`descend runs`: list the runs and comparisons below a folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT = "runs"
 @options.as_json
 @options.quiet
 def command(folder: str, as_json: bool, quiet: bool) -> int:
-    """List the runs below a folder, newest first.
+    """List the runs and comparisons below a folder, newest first.
 
     DIR is ./runs if it is not given. `descend resume RUN` continues an interrupted run, and an
     unfinished one, whose process has ended before the training had. A folder that cannot be read
@@ -55,6 +55,8 @@ def row_of(run: Listed, now: datetime) -> list[str]:
     result = run.reason or ""
     if not result and run.metric is not None and run.value is not None:
         result = f"{run.metric} {run.value:.4g}"
+    if run.variants is not None:
+        result = f"{run.variants} variants" + (f", best {result}" if result else "")
     epochs = "" if run.epochs is None else f"{run.epochs:,}"
     age = "" if run.created is None else age_of((now - run.created).total_seconds())
     return [str(run.folder), run.status, seeds, epochs, result, age]

@@ -25,6 +25,9 @@ MAIN_METRICS = tuple(
 )
 
 
+FACTS = ("run.json", "comparison.json")
+
+
 @dataclass(frozen=True)
 class Listed:
     """What a list shows of a run.
@@ -33,6 +36,7 @@ class Listed:
     status: that of run.json; "unfinished" where no process trains it any more; "broken", with a
     reason, where a part of it is missing.
     metric, value: the main metric and its mean over the networks that did not diverge.
+    variants: of a comparison, whose metric is what decides and whose value is that of the best.
     """
 
     folder: Path
@@ -45,6 +49,7 @@ class Listed:
     created: datetime | None = None
     seconds: float | None = None
     reason: str | None = None
+    variants: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """These facts as plain data."""
@@ -54,10 +59,10 @@ class Listed:
 
 
 def list_runs(root: Path | str) -> list[Listed]:
-    """The runs in the folders directly below `root`, newest first; `root` itself if it is a run."""
+    """The runs and comparisons directly below `root`, newest first; `root` itself if it is one."""
     root = Path(root)
     try:
-        if (root / "run.json").is_file():
+        if any((root / name).is_file() for name in FACTS):
             return [read_listed(root)]
         folders = [path for path in root.iterdir() if path.is_dir() and _is_run(path)]
     except OSError as error:
@@ -70,20 +75,22 @@ def list_runs(root: Path | str) -> list[Listed]:
 
 def read_listed(folder: Path) -> Listed:
     """One run, or that it is broken and why."""
+    name, listed = FACTS[0], _listed
+    if (folder / FACTS[1]).exists():
+        name, listed = FACTS[1], _listed_comparison
     try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return _listed(folder, facts)
+        return listed(folder, json.loads((folder / name).read_text(encoding="utf-8")))
     except OSError as error:
-        return Listed(folder, "broken", reason=f"run.json: {error.strerror}")
+        return Listed(folder, "broken", reason=f"{name}: {error.strerror}")
     except (ValueError, TypeError, KeyError, AttributeError):
-        return Listed(folder, "broken", reason="run.json is not what descend wrote")
+        return Listed(folder, "broken", reason=f"{name} is not what descend wrote")
 
 
 def _is_run(folder: Path) -> bool:
     """Whether a folder was meant to be a run; a hidden one is just being made."""
     if folder.name.startswith("."):
         return False
-    return (folder / "run.json").exists() or (folder / "recipe.toml").exists()
+    return any((folder / name).exists() for name in (*FACTS, "recipe.toml"))
 
 
 def _listed(folder: Path, facts: Mapping[str, Any]) -> Listed:
@@ -94,9 +101,7 @@ def _listed(folder: Path, facts: Mapping[str, Any]) -> Listed:
         if (values := [r["metrics"][name] for r in results if r["metrics"].get(name) is not None])
     }
     metric = next(iter(means), None)
-    status = str(facts["status"])
-    if status == "running" and not _is_in_training(folder):
-        status = "unfinished"
+    status = _status(folder, facts)
     missing = [
         name for name in ("recipe.toml", "preparation.json") if not (folder / name).is_file()
     ]
@@ -115,6 +120,29 @@ def _listed(folder: Path, facts: Mapping[str, Any]) -> Listed:
         seconds=facts.get("seconds"),
         reason=f"without {', '.join(missing)}" if missing else None,
     )
+
+
+def _listed_comparison(folder: Path, facts: Mapping[str, Any]) -> Listed:
+    result = facts.get("result") or {}
+    best = next(
+        (one for one in result.get("variants", ()) if one["name"] == result.get("best")), None
+    )
+    return Listed(
+        folder=folder,
+        status=_status(folder, facts),
+        name=str(facts["name"]),
+        seeds=tuple(int(seed) for seed in facts["seeds"]),
+        metric=str(facts["goal"]["metric"]),
+        value=None if best is None else best["summary"]["mean"],
+        created=datetime.fromisoformat(facts["created"]).astimezone(),
+        seconds=facts.get("seconds"),
+        variants=len(facts["variants"]),
+    )
+
+
+def _status(folder: Path, facts: Mapping[str, Any]) -> str:
+    status = str(facts["status"])
+    return "unfinished" if status == "running" and not _is_in_training(folder) else status
 
 
 def _epochs_so_far(folder: Path) -> int | None:
