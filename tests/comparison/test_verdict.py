@@ -171,10 +171,10 @@ def test_the_best_and_what_is_not_shown_to_differ_from_it() -> None:
     )
     assert conclusion(names[:2], made[:2], 0, ACCURACY, against_best=True) == (
         "he has the best mean of test/accuracy over 20 seeds, "
-        "but none of the others is shown to differ from it."
+        "but xavier is not shown to differ from it."
     )
     assert conclusion(names[2::-2], made[2::-2], 1, ACCURACY, against_best=True) == (
-        "he has the best mean of test/accuracy over 20 seeds. All others are worse: normal."
+        "he has the best mean of test/accuracy over 20 seeds. normal is worse."
     )
 
 

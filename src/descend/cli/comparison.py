@@ -218,9 +218,12 @@ def put_verdicts(comparison: Comparison) -> None:
         kind = "the baseline" if comparison.is_baseline else "the best"
         name = comparison.rows[comparison.reference].name
         put(styled(f"beside {name}, {kind}:", bold=True))
+    named: dict[str, list[str]] = {}
     for row in comparison.best_first:
         if row.place != comparison.reference:
-            put_wrapped(f"{row.name}: {row.verdict}", indent="  ")
+            named.setdefault(row.verdict, []).append(row.name)
+    for verdict, names in named.items():
+        put_wrapped(f"{'; '.join(names)}: {verdict}", indent="  ")
 
 
 def put_wrapped(text: str, indent: str = "") -> None:
@@ -267,6 +270,11 @@ def _interval(row: Row) -> str:
     return f"{low} – {high}" if low and high else ""
 
 
+def short_time(seconds: float) -> str:
+    """As `duration`, milliseconds below a second."""
+    return duration(seconds) if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
 def _learned(row: Row) -> str:
     return "" if row.summary is None else f"{row.summary.learned}/{row.summary.seeds}"
 
@@ -278,5 +286,5 @@ CELLS: dict[str, Callable[[Any], str]] = {
     "95 %": _interval,
     "learn": _learned,
     "steps": lambda row: "" if row.target_steps is None else f"{row.target_steps:,.0f}",
-    "time": lambda row: "" if row.target_seconds is None else duration(row.target_seconds),
+    "time": lambda row: "" if row.target_seconds is None else short_time(row.target_seconds),
 }

@@ -70,9 +70,16 @@ def _beside_the_best(best: str, made: dict[str, Pair], about: str) -> list[str]:
     worse, undecided = _of(made, WORSE), _of(made, UNDECIDED)
     said = f"{best} has the best mean of {about}"
     if not worse:
-        return [f"{said}, but none of the others is shown to differ from it"]
+        others = undecided[0] if len(undecided) == 1 else "none of the others"
+        is_not = "is not" if len(undecided) == 1 else "is"
+        return [f"{said}, but {others} {is_not} shown to differ from it"]
     if not undecided:
-        return [said, f"All others are worse: {_list(worse)}"]
+        return [
+            said,
+            f"{_list(worse)} is worse"
+            if len(worse) == 1
+            else f"All others are worse: {_list(worse)}",
+        ]
     return [said, f"Not shown to differ from it: {_list(undecided)}", f"Worse: {_list(worse)}"]
 
 
