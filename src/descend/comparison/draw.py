@@ -110,9 +110,14 @@ class Draw:
             value = self.low ** (1 - share) * self.high**share
         else:  # each whole number stands for what is rounded to it
             ends = math.log(self.low - 0.5), math.log(self.high + 0.5)
-            value = round(math.exp((1 - share) * ends[0] + share * ends[1]))
-            return min(max(value, self.low), self.high)
-        return min(max(self._rounded(value), self.low), self.high)
+            value = math.exp((1 - share) * ends[0] + share * ends[1])
+        return self.near(value)
+
+    def near(self, value: float) -> float:
+        """The number nearest to this one that is drawn: a whole one, or one of few digits."""
+        assert self.low is not None and self.high is not None
+        close = round(value) if self.kind in WHOLE else self._rounded(value)
+        return min(max(close, self.low), self.high)
 
     def _rounded(self, value: float) -> float:
         """The value with few digits, but enough of them for a thousand steps from low to high."""
