@@ -77,6 +77,12 @@ class ComparisonFolder:
             message = f"stopped at once; continue: descend resume {self.path}"
             raise KeyboardInterrupt(message) from None
 
+    def tidy(self) -> None:
+        """Nothing is left to go on from: what killed processes had only begun is removed as well."""
+        for path in self.stacks.iterdir():
+            RunFolder(path).drop_checkpoint()
+            files.remove_begun(path.rglob(f".*{files.TEMPORARY}"))
+
     def read_facts(self) -> dict[str, Any]:
         """What `comparison.json` says; RunError where it is not what descend wrote."""
         facts = files.read_json(self.facts)

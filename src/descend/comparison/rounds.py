@@ -11,6 +11,7 @@ from typing import Any
 from descend.comparison.goal import is_higher_better
 from descend.comparison.variants import Variant
 from descend.errors import RecipeError
+from descend.recipe import Recipe
 
 Member = tuple[int, int]  # a variant's place among the variants, and a seed
 
@@ -74,24 +75,32 @@ def rungs(variants: Sequence[Variant], eta: int) -> list[int]:
     epochs, and those of k rungs before to E / eta^k. RecipeError where the variants have different
     numbers of epochs, so that no epoch is the same share of all of them.
     """
-    recipes = [variant.recipe for variant in variants if variant.recipe is not None]
-    lengths = {recipe.training.epochs for recipe in recipes}
+    if not isinstance(eta, int) or eta < 2:
+        raise RecipeError(
+            f"`halving` must be a whole number, 2 or more: {eta!r}", hint="3 is usual"
+        )
+    built = [(one.recipe, one.steps_per_epoch) for one in variants if one.recipe is not None]
+    lengths = {_epochs(recipe, per_epoch) for recipe, per_epoch in built}
     if len(lengths) > 1:
         raise RecipeError(
             "`halving` must have variants of equally many epochs: they have "
-            f"{', '.join(str(length) for length in sorted(filter(None, lengths)))}",
+            f"{', '.join(str(length) for length in sorted(lengths))}",
             hint="compare without halving, or set `training.epochs`",
         )
-    if eta < 2:
-        raise RecipeError(f"`halving` must be 2 or more: {eta}", hint="3 is usual")
     (epochs,) = lengths
-    assert epochs is not None
     # logarithms of whole powers are off by their rounding: log 9 / log 3 must count as 2
-    halvings = int(min(math.log(len(recipes), eta), math.log(epochs, eta)) + 1e-9)
-    every = next(iter(recipes)).training.evaluate_every or 1
+    halvings = int(min(math.log(len(built), eta), math.log(epochs, eta)) + 1e-9)
+    every = built[0][0].training.evaluate_every or 1
     planned = [epochs // eta**left for left in range(halvings, 0, -1)]
     rounded = [max(every, -(-epoch // every) * every) for epoch in planned]
     return sorted({epoch for epoch in rounded if epoch < epochs})
+
+
+def _epochs(recipe: Recipe, steps_per_epoch: int) -> int:
+    """The epochs of a completed recipe, as many as its steps allow."""
+    epochs, steps = recipe.training.epochs, recipe.training.steps
+    assert epochs is not None
+    return epochs if steps is None else min(epochs, -(-steps // steps_per_epoch))
 
 
 def survivors(scores: Mapping[int, Sequence[float]], metric: str, eta: int) -> list[int]:
