@@ -1,0 +1,119 @@
+"""Examination: every rule on the records of one recipe, judged over its seeds, causes first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from descend.findings.finding import SEVERITIES, Finding, Margin
+from descend.findings.record import NotMeasured, Record
+from descend.findings.rule import Rule, rules
+
+MOST_SEEDS = 0.5  # a fault is one of the recipe if it shows in more than this share of its seeds
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the rules found.
+
+    findings: causes first, the gravest before the others, each with what follows from it below it.
+    ran: codes of the rules that could look; silent: of those that lacked a measurement.
+    margins: by code, of the rules that looked and found nothing.
+    """
+
+    findings: Sequence[Finding]
+    ran: Sequence[str]
+    silent: Sequence[str]
+    margins: Mapping[str, Margin]
+    seeds: int
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing graver than a note was found."""
+        return all(finding.severity == "note" for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """This examination as plain data."""
+        return {
+            "findings": [finding.to_json() for finding in self.findings],
+            "is_healthy": self.is_healthy,
+            "ran": list(self.ran),
+            "silent": list(self.silent),
+            "margins": {code: margin.to_json() for code, margin in self.margins.items()},
+            "seeds": self.seeds,
+        }
+
+
+def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> Examination:
+    """Apply the rules to the records, one for each seed, and bring what they find in order."""
+    ran, silent, margins, found = [], [], {}, []
+    for rule in rules() if among is None else among:
+        try:
+            looked = [rule.findings(record) for record in records]
+        except NotMeasured:
+            silent.append(rule.code)
+            continue
+        ran.append(rule.code)
+        found += _over_seeds([findings for findings, _ in looked])
+        known = [margin for findings, margin in looked if margin is not None and not findings]
+        if known and not any(findings for findings, _ in looked):
+            margins[rule.code] = known[0]
+    return Examination(in_order(found), ran, silent, margins, len(records))
+
+
+def in_order(
+    findings: Sequence[Finding], among: Sequence[Rule] | None = None
+) -> tuple[Finding, ...]:
+    """The findings with each that follows from another below it; the gravest first."""
+    leads_to = {rule.code: rule.leads_to for rule in (rules() if among is None else among)}
+    causes = _causes(findings, leads_to)
+    below: dict[int, list[Finding]] = defaultdict(list)
+    for place, finding in enumerate(findings):
+        if causes[place] is not None:
+            below[_root(place, causes)].append(finding)
+    roots = [
+        finding.with_consequences(sorted(below[place], key=_gravity))
+        for place, finding in enumerate(findings)
+        if causes[place] is None
+    ]
+    return tuple(sorted(roots, key=_gravity))
+
+
+def _over_seeds(by_seed: Sequence[Sequence[Finding]]) -> list[Finding]:
+    """Findings of one rule that more than half of the seeds share, by their place."""
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for findings in by_seed:
+        for finding in findings:
+            groups[str(finding.place)].append(finding)
+    shared = []
+    for group in groups.values():
+        share = len(group) / len(by_seed)
+        if share > MOST_SEEDS:
+            confidence = min(finding.confidence for finding in group) * (0.5 + 0.5 * share)
+            shared.append(replace(group[0], confidence=round(confidence, 3)))
+    return shared
+
+
+def _causes(findings: Sequence[Finding], leads_to: Mapping[str, Sequence[str]]) -> list[int | None]:
+    """Where the finding stands that each one follows from; never in a circle."""
+    causes: list[int | None] = [None] * len(findings)
+    for place, finding in enumerate(findings):
+        for other, cause in enumerate(findings):
+            follows = finding.code in leads_to.get(cause.code, ()) and other != place
+            if follows and _root(other, causes) != place:
+                causes[place] = other
+                break
+    return causes
+
+
+def _root(place: int, causes: Sequence[int | None]) -> int:
+    while (cause := causes[place]) is not None:
+        place = cause
+    return place
+
+
+def _gravity(finding: Finding) -> tuple[int, float, str]:
+    assert finding.severity is not None
+    return SEVERITIES.index(finding.severity), -finding.confidence, finding.code

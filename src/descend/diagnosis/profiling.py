@@ -1,0 +1,100 @@
+"""Profiling: statistics of the examples as a network sees them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from descend.data.examples import Examples, Split
+from descend.findings.profile import Columns, Profile
+from descend.network.losses import LOSSES
+from descend.recipe import Recipe
+from descend.training.targets import encode_split
+
+MOST = 20_000  # examples that are looked at; more change no statistic that a rule asks for
+FIRST = 512  # examples whose values are kept
+
+Numbers = NDArray[np.float64]
+
+
+def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
+    """The profile of examples; recipe: the completed one, whose loss says what chance is."""
+    inputs = {name: _inputs(examples, part) for name, part in examples.splits.items()}
+    train = examples.train
+    counts = _class_counts(train, examples)
+    targets = None
+    if examples.task in ("regression", "autoencoder"):
+        y = examples.preparation.targets(train.y[:MOST])
+        targets = Columns.of(_numbers(y.flatten(1)))
+    return Profile(
+        task=examples.task,
+        examples={name: len(part) for name, part in examples.splits.items()},
+        outputs=examples.outputs,
+        inputs={name: Columns.of(values) for name, values in inputs.items()},
+        raw=Columns.of(_numbers(_rows(train.x))),
+        first=inputs["train"][:FIRST],
+        targets=targets,
+        class_counts=counts,
+        chance_loss=None if recipe is None else chance_loss(examples, recipe),
+        chance_accuracy=None if counts is None else float(counts.max() / counts.sum()),
+    )
+
+
+def chance_loss(examples: Examples, recipe: Recipe) -> float | None:
+    """The loss of the best constant answer on the training part; None where no formula gives it.
+
+    Classes: the entropy of their shares. Squares: the variance. Distances: the mean distance from
+    the median. Poisson: that of the mean rate.
+    """
+    given = recipe.training
+    assert given.loss and given.loss_on
+    loss = LOSSES[given.loss, given.loss_on]()
+    if given.class_weights is not None or given.reduction == "sum":
+        return None
+    y = encode_split(examples.train, recipe, loss).y
+    if y is examples.train.x:
+        y = examples.preparation.inputs(y)
+    elif y.dtype != torch.int64:
+        y = examples.preparation.targets(y)
+    if loss.counts_classes:
+        counts = torch.bincount(y.flatten()).double()
+        share = counts[counts > 0] / counts.sum()
+        return float(-(share * share.log()).sum())
+    y = y.double().flatten(1)
+    mean = y.mean(dim=0)
+    if given.loss == "mse":
+        return float(y.var(dim=0, correction=0).mean())
+    if given.loss == "l1":
+        return float((y - y.median(dim=0).values).abs().mean())
+    if given.loss == "bce" and bool(((y >= 0) & (y <= 1)).all()):
+        entropy = -(torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean))
+        return float(entropy.mean())
+    if given.loss == "poisson" and bool((mean > 0).all()):
+        return float((mean - mean * mean.log()).mean())
+    return None
+
+
+def _inputs(examples: Examples, part: Split) -> Numbers:
+    x = part.x[:MOST]
+    return _numbers(_rows(examples.preparation.inputs(x)))
+
+
+def _rows(x: Tensor) -> Tensor:
+    return x.flatten(0, -2)[:MOST]
+
+
+def _numbers(values: Tensor) -> Numbers:
+    numbers: Numbers = values.double().cpu().numpy()
+    return numbers
+
+
+def _class_counts(train: Split, examples: Examples) -> Numbers | None:
+    if examples.task in ("multiclass", "pixels"):
+        counts = torch.bincount(train.y.flatten().long(), minlength=examples.outputs)
+        return _numbers(counts)
+    if examples.task == "binary":
+        yes = float(train.y.sum())
+        return np.array([train.y.numel() - yes, yes])
+    return None

@@ -1,0 +1,110 @@
+"""Recording: the records of a training's networks, or of one that is only planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from descend.data.examples import Examples
+from descend.diagnosis.profiling import profile_of
+from descend.findings.profile import Profile
+from descend.findings.record import Layer, Record
+from descend.network.architecture import Block
+from descend.network.stack import BlockViews
+from descend.recipe import Recipe
+from descend.runs.edits import seeded
+from descend.trace.measurements import QUANTITIES
+from descend.training.training import Training
+
+
+def planned(recipe: Recipe, examples: Examples, seeds: int = 3) -> list[Record]:
+    """Records of what a completed recipe would begin with, one for each seed.
+
+    One batch goes forward and backward, so that the first loss and every layer's activity and
+    gradient are known; the networks are thrown away.
+    """
+    first = recipe.training.seed
+    looked_at = recipe.edited({"training.measure_first": 1, "training.early_stopping": None})
+    recipes = [seeded(looked_at, seed) for seed in range(first, first + seeds)]
+    training = Training(recipes, examples)
+    layers = [layers_of(training, run) for run in range(seeds)]
+    training.batches.start_epoch()
+    training.executor.advance(0, training.batches.walk(0, 1), training.active)
+    profile = profile_of(examples, recipe)
+    return [
+        record_of(training, run, layers[run], profile, status="planned") for run in range(seeds)
+    ]
+
+
+def record_of(
+    training: Training,
+    run: int,
+    layers: list[Layer],
+    profile: Profile,
+    *,
+    status: str | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> Record:
+    """The record of one network of a training, as far as it is; layers: from before its start."""
+    trace = training.trace
+    present = trace.present[:, run].numpy()
+    values = trace.values[:, run].double().numpy()[present]
+    return Record(
+        recipe=training.recipes[run],
+        layers=layers,
+        known_profile=profile,
+        steps=np.array(trace.steps, dtype=np.int64)[present],
+        losses=trace.losses[:, run].double().numpy()[present],
+        quantities={name: values[:, :, place] for place, name in enumerate(QUANTITIES)},
+        curves=_curves(training, run),
+        metrics=metrics or {},
+        steps_per_epoch=training.steps_per_epoch,
+        planned_steps=training.total,
+        status=status or training.status[run],
+    )
+
+
+def layers_of(training: Training, run: int) -> list[Layer]:
+    """The layers of a network with the statistics of its weights as they are now."""
+    blocks = training.stack.architectures[run]
+    return [
+        _layer(number, len(blocks), block, views, run)
+        for number, (block, views) in enumerate(
+            zip(blocks, training.stack.views, strict=True), start=1
+        )
+    ]
+
+
+def _layer(number: int, of: int, block: Block, views: BlockViews, run: int) -> Layer:
+    w, b = views.w[run].double(), views.b[run, 0].double()
+    units = torch.cat([w, b.unsqueeze(0)])  # a column for each unit
+    return Layer(
+        number=number,
+        of=of,
+        fan_in=block.fan_in,
+        fan_out=block.fan_out,
+        activation=block.activation,
+        batch_norm=block.batch_norm,
+        dropout=block.dropout,
+        init=block.init.name,
+        spread=float(w.std(correction=0)),
+        mean=float(w.mean()),
+        least=float(w.min()),
+        most=float(w.max()),
+        units_differ=float((units.max(dim=1).values - units.min(dim=1).values).max()),
+        bias_spread=float(b.std(correction=0)),
+    )
+
+
+def _curves(training: Training, run: int) -> dict[str, NDArray[np.float64]]:
+    import polars
+
+    frame = training.history.frame().filter(polars.col("run") == run)
+    return {
+        name: frame[name].cast(polars.Float64).fill_null(np.nan).to_numpy()
+        for name in frame.columns
+        if name not in ("run", "epoch")
+    }

@@ -1,0 +1,1 @@
+"""Faults that show when a network has trained: codes D3xx."""

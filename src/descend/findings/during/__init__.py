@@ -1,0 +1,1 @@
+"""Faults that show while a network trains: codes D2xx."""

@@ -1,0 +1,96 @@
+"""Finding: a fault that was named, with its place, its evidence, its cause and its remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  # the gravest first
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a fault sits: one of `of` layers (from 1, the output last), or a feature, a label."""
+
+    kind: str
+    number: int | None = None
+    of: int | None = None
+
+    def __str__(self) -> str:
+        if self.number is None:
+            return self.kind
+        return f"{self.kind} {self.number}" + (f" of {self.of}" if self.of else "")
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Edits of the recipe that should cure, and what they do, in a few words."""
+
+    edits: Mapping[str, Any]
+    why: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"edits": dict(self.edits), "why": self.why}
+
+
+def edit(field_name: str, value: Any, why: str = "") -> Remedy:
+    """The remedy that changes one field of the recipe."""
+    return Remedy({field_name: value}, why)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault. What a rule leaves out is filled in by `descend.findings.rule.finding`.
+
+    evidence: what was measured, in words; numbers: the same by name; healthy: what would be no
+    fault; cause: one sentence; since: the step at which it began; confidence: from 0 to 1;
+    severity: that of the rule if absent; consequences: findings that follow from this one.
+    """
+
+    evidence: str
+    cause: str
+    healthy: str = ""
+    remedies: Sequence[Remedy] = ()
+    place: Place | None = None
+    since: int | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    confidence: float = 1.0
+    code: str = ""
+    name: str = ""
+    severity: Severity | None = None
+    consequences: tuple[Finding, ...] = ()
+
+    def with_consequences(self, findings: Sequence[Finding]) -> Finding:
+        """This finding with those that follow from it listed below it."""
+        return replace(self, consequences=(*self.consequences, *findings))
+
+    def to_json(self) -> dict[str, Any]:
+        """This finding as plain data."""
+        return {
+            "code": self.code,
+            "name": self.name,
+            "severity": self.severity,
+            "confidence": self.confidence,
+            "place": None if self.place is None else str(self.place),
+            "since": self.since,
+            "evidence": self.evidence,
+            "numbers": dict(self.numbers),
+            "healthy": self.healthy,
+            "cause": self.cause,
+            "remedies": [remedy.to_json() for remedy in self.remedies],
+            "consequences": [one.to_json() for one in self.consequences],
+        }
+
+
+@dataclass(frozen=True)
+class Margin:
+    """That nothing was found, and by how much: the value beside the limit that it keeps."""
+
+    what: str
+    value: float
+    limit: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"what": self.what, "value": self.value, "limit": self.limit}

@@ -1,0 +1,155 @@
+"""Record: all that a rule may look at, of one network: recipe, examples, weights and trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descend.findings.finding import Place
+from descend.findings.profile import Profile
+from descend.recipe import Recipe
+
+Numbers = NDArray[np.float64]
+T = TypeVar("T")
+
+
+class NotMeasured(Exception):
+    """A rule asked for what was not taken: it says nothing, and does not guess."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer and its weights before the first step.
+
+    number: from 1; is_output: the last one. spread: standard deviation of its weights; mean,
+    least, most: of them; units_differ: the largest difference between the weights of two units,
+    biases included; bias_spread: of its biases. From `before` a step; absent where not built.
+    """
+
+    number: int
+    of: int
+    fan_in: int
+    fan_out: int
+    activation: str
+    batch_norm: str | bool = False
+    dropout: float = 0.0
+    init: str = ""
+    spread: float | None = None
+    mean: float | None = None
+    least: float | None = None
+    most: float | None = None
+    units_differ: float | None = None
+    bias_spread: float | None = None
+
+    @property
+    def is_output(self) -> bool:
+        return self.number == self.of
+
+    @property
+    def place(self) -> Place:
+        return Place("layer", self.number, self.of)
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is known of one network's training, or of what is to be trained.
+
+    recipe: completed where it could be; problems: why it cannot be built, by dotted field.
+    steps: the sampled ones; losses: (samples,); quantities: (samples, layers) by name.
+    curves: by name of metric, (epochs,), NaN where not taken; metrics: the final ones.
+    steps_per_epoch, planned_steps: of the whole training; status: how it ended, "planned" before.
+    """
+
+    recipe: Recipe | None = None
+    layers: Sequence[Layer] = ()
+    known_profile: Profile | None = None
+    problems: Mapping[str, str] = field(default_factory=dict)
+    steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    losses: Numbers = field(default_factory=lambda: np.zeros(0))
+    quantities: Mapping[str, Numbers] = field(default_factory=dict)
+    curves: Mapping[str, Numbers] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    steps_per_epoch: int = 1
+    planned_steps: int = 0
+    status: str = "planned"
+    seeds: int = 1
+
+    @property
+    def profile(self) -> Profile:
+        """What is known of the examples."""
+        return known(self.known_profile)
+
+    @property
+    def training(self) -> Any:
+        """The recipe's training."""
+        return known(self.recipe).training
+
+    @property
+    def output(self) -> Layer:
+        """The last layer."""
+        if not self.layers:
+            raise NotMeasured
+        return self.layers[-1]
+
+    @property
+    def hidden(self) -> Sequence[Layer]:
+        """All layers but the last."""
+        return self.layers[:-1]
+
+    @property
+    def first_loss(self) -> float:
+        """The loss before any update."""
+        if not len(self.steps) or self.steps[0] != 0:
+            raise NotMeasured
+        return float(self.losses[0])
+
+    @property
+    def chance_loss(self) -> float:
+        """The loss of the best answer that ignores the inputs."""
+        return known(self.profile.chance_loss)
+
+    def series(self, quantity: str, layer: Layer) -> Numbers:
+        """A quantity of a layer at the sampled steps."""
+        table = self.quantities.get(quantity)
+        if table is None or not len(table):
+            raise NotMeasured
+        values: Numbers = table[:, layer.number - 1]
+        if np.isnan(values).all():
+            raise NotMeasured
+        return values
+
+    def first(self, quantity: str, layer: Layer) -> float:
+        """A quantity of a layer before any update."""
+        if not len(self.steps) or self.steps[0] != 0:
+            raise NotMeasured
+        return known_number(float(self.series(quantity, layer)[0]))
+
+    def curve(self, metric: str) -> Numbers:
+        """A metric after each epoch in which it was taken."""
+        values = self.curves.get(metric)
+        if values is None or np.isnan(values).all():
+            raise NotMeasured
+        taken: Numbers = values[~np.isnan(values)]
+        return taken
+
+    def metric(self, name: str) -> float:
+        """A final metric."""
+        return known_number(known(self.metrics.get(name)))
+
+
+def known(value: T | None) -> T:
+    """The value; raises NotMeasured where there is none."""
+    if value is None:
+        raise NotMeasured
+    return value
+
+
+def known_number(value: float) -> float:
+    """The number; raises NotMeasured for NaN."""
+    if value != value:
+        raise NotMeasured
+    return value
