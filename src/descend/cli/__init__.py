@@ -1,6 +1,6 @@
 """The command line: one file for each verb, thin over the library.
 
-Data go to stdout, talk to stderr. Exit 0 = done, 1 = error, 130 = interrupted.
+Data go to stdout, talk to stderr. Exit 0 = done, 1 = error, 2 = findings, 130 = interrupted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ VERBS = {
     "labs": "List the experiments of the tutorials, in their order.",
     "lab": "Run one experiment and show its result beside the expected one.",
     "train": "Train a recipe, a lab or a source of examples.",
+    "check": "Say what is wrong with a recipe before a single step.",
     "compare": "Train variants of a recipe over many seeds, and say which is better.",
     "predict": "Show what a trained network says about an example or a file.",
     "evaluate": "Score a trained network on a split of its data or on other data.",
@@ -83,7 +84,7 @@ def cli(context: click.Context) -> None:
 
     Results go to stdout, all else to stderr.
     Exit codes: 0 done, also where a run diverged or a lab differs from what was published;
-    1 error; 130 interrupted.
+    1 error; 2 `check` has found something that hurts; 130 interrupted.
     """
     if context.invoked_subcommand is None:
         put(context.get_help())
