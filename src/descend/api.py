@@ -139,6 +139,8 @@ def compare(
     target: float | None = None,
     baseline: str | None = None,
     halving: int | None = None,
+    search: str | None = None,
+    batch: int | None = None,
     data: Examples | Arrays | None = None,
     out: Path | str | None = "runs",
     device: str = "auto",
@@ -160,6 +162,8 @@ def compare(
     metric: what decides, such as "test/accuracy"; target: its value from which on a network counts
     as having learnt; baseline: the variant that the others are compared with, the best if absent.
     halving: after each rung only the best one in so many variants goes on.
+    search: which of Optuna's samplers chooses the draws, "tpe", "gp", "cmaes", "nsgaii", "qmc" or
+    "random", `batch` of them at a time, 20 if absent, from how those before them did.
     memory: bytes; processes: of one thread each, as many as there are cores if absent.
     before: called with the plan before anything is written; what it raises ends the comparison.
 
@@ -180,7 +184,18 @@ def compare(
             samples=samples,
             seed=base.training.seed,
         )
-    question = Question(name, base, axes, _seeds(base, seeds), metric, target, baseline, halving)
+    question = Question(
+        name=name,
+        base=base,
+        axes=axes,
+        seeds=_seeds(base, seeds),
+        metric=metric,
+        target=target,
+        baseline=baseline,
+        halving=halving,
+        search=search,
+        batch=batch,
+    )
     means = Means(data, data_dir, device, memory, processes)
     prepared = prepare(question, means, is_large_allowed=is_large_allowed)
     if before is not None:

@@ -26,6 +26,7 @@ from descend.comparison.rounds import (
     sources_of,
     survivors,
 )
+from descend.comparison.search import Search, attempting, batches, search_facts, values_of
 from descend.comparison.stacks import Stop, TellAdvance
 from descend.comparison.variants import Builder, Variant
 from descend.compute import device_named, threads_for
@@ -51,7 +52,10 @@ MOST_RUNS = 10_000  # more networks than anybody wants by accident
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is compared: a base recipe, what varies, seeds, goal and how it is searched."""
+    """What is compared: a base recipe, what varies, seeds, goal and how it is searched.
+
+    search: the sampler that chooses the draws of the axes, `batch` of them at a time.
+    """
 
     name: str
     base: Recipe
@@ -61,6 +65,8 @@ class Question:
     target: float | None = None
     baseline: str | None = None
     halving: int | None = None
+    search: str | None = None
+    batch: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,20 +103,19 @@ def prepare(question: Question, means: Means, *, is_large_allowed: bool = False)
             hint="`--yes` trains them all, `--sample` and `--halving` search with fewer",
         )
     builder = Builder(means.data, means.data_dir, question.metric, question.target)
-    named = question.axes.variants()
-    variants = builder.build([(name, e, question.base.edited(e)) for name, e in named])
-    _check_baseline(question.baseline, variants)
-    assert builder.goal is not None and builder.examples is not None
     device = device_named(means.device)
     processes = means.processes or cores()
     memory = means.memory or free_bytes() // 2
+    busy = processes if device.type == "cpu" else 1
+    variants, search = _first_variants(question, builder, memory, busy)
+    _check_baseline(question.baseline, variants)
+    assert builder.goal is not None and builder.examples is not None
     members = [
         (place, seed)
         for place, variant in enumerate(variants)
         if variant.recipe is not None
         for seed in question.seeds
     ]
-    busy = processes if device.type == "cpu" else 1
     planned = plan(variants, members, builder.examples_of, processes=busy, memory=memory)
     of_data = data_facts(
         builder.examples, is_from_arrays=means.data is not None, data_dir=means.data_dir
@@ -123,9 +128,10 @@ def prepare(question: Question, means: Means, *, is_large_allowed: bool = False)
         "goal": asdict(builder.goal),
         "baseline": question.baseline,
         "variants": [variant.to_json() for variant in variants],
+        "search": search,
         "halving": question.halving,
         "rungs": epochs,
-        "rounds": [_first_round(planned, epochs).to_json()],
+        "rounds": [_new_round(planned, 0, epochs[0] if epochs else None).to_json()],
         "device": device.type,
         "processes": planned.processes,
         "memory": memory,
@@ -173,6 +179,7 @@ class _Work:
         self.variants = [Variant.from_json(one) for one in self.facts["variants"]]
         self.builder = Builder(means.data, means.data_dir or self.facts["data"]["folder"])
         self.began = perf_counter() - self.facts.get("seconds", 0.0)
+        self.search: Search | None = None
 
     def run(self) -> None:
         """All rounds that are left."""
@@ -219,6 +226,7 @@ class _Work:
                 f"{examples.name} has another fingerprint",
                 hint="restore the data, or compare anew",
             )
+        self.builder.goal, self.builder.examples = Goal(**self.facts["goal"]), examples
 
     def _make(self, rounds: Sequence[Round]) -> None:
         """The folders of the last round's stacks, those that are not there yet."""
@@ -266,7 +274,9 @@ class _Work:
 
     def _train(self, rounds: Sequence[Round]) -> None:
         names = [stack.name for stack in rounds[-1].stacks]
-        count = max(len(self.facts["rungs"]) + 1, len(rounds))
+        search = self.facts.get("search")
+        planned = batches(search) if search else len(self.facts["rungs"]) + 1
+        count = max(planned, len(rounds))
         tell = None if self.tell is None else self.tell(len(rounds), count, names)
         tell = tell or (lambda _: None)
         processes = min(self.facts["processes"], len(names))
@@ -285,6 +295,8 @@ class _Work:
 
     def _next(self, rounds: Sequence[Round]) -> Round | None:
         """The round after these, None after the last one."""
+        if self.facts.get("search"):
+            return self._searched(rounds)
         if len(rounds) > len(self.facts["rungs"]):
             return None
         last, metric = rounds[-1], self.facts["goal"]["metric"]
@@ -298,19 +310,40 @@ class _Work:
         members = [(one.variant, one.seed) for one in begun if one.variant in going]
         return self._continued(rounds, members) if members else None
 
-    def _continued(self, rounds: Sequence[Round], members: Sequence[Member]) -> Round:
-        """A round in which these members go on from where they are."""
-        number = len(rounds)
-        until = self.facts["rungs"][number] if number < len(self.facts["rungs"]) else None
-        planned = plan(
+    def _searched(self, rounds: Sequence[Round]) -> Round | None:
+        """A round of what the sampler asks for when it is told how the last one did."""
+        goal, seeds = Goal(**self.facts["goal"]), self.facts["seeds"]
+        if self.search is None:
+            self.search = Search(self.facts["search"], self.variants, goal.higher_is_better)
+        values = values_of(collect(self.folder, rounds, goal, self.variants), seeds, goal)
+        base, most = (
+            Recipe.read(self.folder.recipe),
+            (self.facts["memory"], self.facts["processes"]),
+        )
+        places = self.search.more(values, attempting(self.builder, base, *most))
+        self.variants = self.search.variants
+        self.facts |= {
+            "variants": [variant.to_json() for variant in self.variants],
+            "search": self.search.to_json(),
+        }
+        members = [(place, seed) for place in places for seed in seeds]
+        return _new_round(self._plan(members), len(rounds)) if members else None
+
+    def _plan(self, members: Sequence[Member]) -> Plan:
+        return plan(
             self.variants,
             members,
             self.builder.examples_of,
             processes=self.facts["processes"],
             memory=self.facts["memory"],
         )
+
+    def _continued(self, rounds: Sequence[Round], members: Sequence[Member]) -> Round:
+        """A round in which these members go on from where they are."""
+        number = len(rounds)
+        until = self.facts["rungs"][number] if number < len(self.facts["rungs"]) else None
         stacks: list[PlannedStack] = []
-        for one in planned.stacks:
+        for one in self._plan(members).stacks:
             for ordered, sources in self._joinable(*sources_of(one.members, rounds[-1])):
                 stacks.append(PlannedStack(_name(number, len(stacks)), ordered, sources))
         return Round(tuple(stacks), until)
@@ -348,11 +381,28 @@ def _read(folder: ComparisonFolder, facts: Mapping[str, Any]) -> Comparison:
     )
 
 
-def _first_round(planned: Plan, rungs: Sequence[int]) -> Round:
+def _first_variants(
+    question: Question, builder: Builder, memory: int, processes: int
+) -> tuple[Sequence[Variant], dict[str, Any] | None]:
+    """All variants, or those of a search's first batch with what there is to keep of the search."""
+    if question.search is None:
+        if question.batch is not None:
+            raise RecipeError(f"`batch` must come with `search`: {question.batch}")
+        named = question.axes.variants()
+        return builder.build([(name, e, question.base.edited(e)) for name, e in named]), None
+    base, how = question.base, (question.search, question.batch, question.halving)
+    search = Search(search_facts(base, question.axes, *how))
+    if not search.more({}, attempting(builder, base, memory, processes)):
+        raise RecipeError(search.variants[0].reason)
+    return search.variants, search.to_json()
+
+
+def _new_round(planned: Plan, number: int, until: int | None = None) -> Round:
     stacks = [
-        PlannedStack(_name(0, place), stack.members) for place, stack in enumerate(planned.stacks)
+        PlannedStack(_name(number, place), stack.members)
+        for place, stack in enumerate(planned.stacks)
     ]
-    return Round(tuple(stacks), rungs[0] if rungs else None)
+    return Round(tuple(stacks), until)
 
 
 def _name(round_number: int, place: int) -> str:

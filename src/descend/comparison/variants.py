@@ -10,11 +10,12 @@ from typing import Any
 from descend.comparison.cost import steps_of
 from descend.comparison.goal import Goal, goal_of
 from descend.data.examples import Examples
-from descend.errors import DataError, NetworkError, RecipeError
+from descend.errors import DataError, DescendError, NetworkError, RecipeError
 from descend.intake import Arrays, completed_for, examples_of
 from descend.network.architecture import architecture_of
 from descend.network.losses import LOSSES
 from descend.recipe import Recipe
+from descend.recipe.complaints import ImpossibleRecipe
 from descend.recipe.defaults import with_scales
 from descend.training.agreement import evaluated_splits
 from descend.training.pretraining import machines_of
@@ -72,9 +73,7 @@ class Builder:
         variants, errors = [], []
         for name, edits, recipe in given:
             try:
-                completed = self._completed(name, recipe)
-                steps = steps_of(completed, self.examples_of(completed))[0]
-                variants.append(Variant(name, edits, completed, steps))
+                variants.append(self.built(name, edits, recipe))
             except UnlikeExamples:
                 raise
             except IMPOSSIBLE as error:
@@ -83,6 +82,12 @@ class Builder:
         if errors and len(errors) == len(variants):
             raise errors[0]
         return variants
+
+    def built(self, name: str, edits: Mapping[str, Any], recipe: Recipe) -> Variant:
+        """The variant of an edited recipe; raises one of IMPOSSIBLE where it cannot be built."""
+        completed = self._completed(name, recipe)
+        steps = steps_of(completed, self.examples_of(completed))[0]
+        return Variant(name, edits, completed, steps)
 
     def examples_of(self, recipe: Recipe) -> Examples:
         """The examples of a variant, prepared as it asks."""
@@ -113,6 +118,13 @@ class Builder:
                 f"those of {name!r} differ from those of {self.of_first!r}",
                 hint="compare on each set of examples by itself; `data.scale` may vary",
             )
+
+
+def is_about(error: DescendError, field: str) -> bool:
+    """Whether a recipe is impossible because of what this field says."""
+    return isinstance(error, ImpossibleRecipe) and any(
+        f"{problem.field}.".startswith(f"{field}.") for problem in error.problems
+    )
 
 
 def check(recipe: Recipe, examples: Examples) -> None:
