@@ -7,17 +7,16 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from descend.comparison.pair import BETTER, UNDECIDED, WORSE
-from descend.recipe.complaints import ABSENT, Problem, listed
+from descend.recipe.complaints import Problem, listed
 from descend.recipe.fields import Expected, Name, OneOf, Part, impossible
 from descend.recipe.names import METRICS
 
 HIGHER, LOWER = "higher", "lower"
-DIVERGED = "diverged"  # in every seed
 
 OF_METRICS = (BETTER, WORSE, UNDECIDED)
 OF_QUANTITIES = (HIGHER, LOWER, UNDECIDED)
 MEANT = {HIGHER: BETTER, LOWER: WORSE, BETTER: HIGHER, WORSE: LOWER}
-VERDICTS = (BETTER, WORSE, HIGHER, LOWER, UNDECIDED, DIVERGED)
+VERDICTS = (BETTER, WORSE, HIGHER, LOWER, UNDECIDED)
 
 QUANTITIES = (
     "activation_mean",
@@ -61,21 +60,13 @@ class ExpectedVerdict(Part):
         if self.quantity is not None and self.metric is not None:
             problems.append(Problem("metric", self.metric, "absent where there is a quantity"))
         fitting = OF_METRICS if self.quantity is None else OF_QUANTITIES
-        if self.verdict not in (*fitting, DIVERGED):
+        if self.verdict not in fitting:
             kind = "metric" if self.quantity is None else "quantity"
             expected = f"{listed(fitting, 'or')} of a {kind}"
             problems.append(Problem("verdict", self.verdict, expected, MEANT[self.verdict]))
-        if self.verdict == DIVERGED and (self.than or self.quantity):
-            field = "than" if self.than else "quantity"
-            problems.append(Problem(field, getattr(self, field) or ABSENT, "absent for diverged"))
         if problems:
             raise impossible(problems)
         return self
-
-    @property
-    def is_of_a_pair(self) -> bool:
-        """Whether it takes another variant to judge it."""
-        return self.verdict != DIVERGED
 
     @property
     def measure(self) -> str:
@@ -89,14 +80,10 @@ class ExpectedVerdict(Part):
     @property
     def what(self) -> str:
         """What is judged, in words."""
-        if not self.is_of_a_pair:
-            return self.variant
         return f"{self.variant} beside {self.than}, {self.measure}"
 
     def completed(self, metric: str | None, baseline: str | None) -> ExpectedVerdict:
         """This with what it leaves to the comparison."""
-        if not self.is_of_a_pair:
-            return self
         metric = self.metric or metric if self.quantity is None else None
         return self.model_copy(update={"metric": metric, "than": self.than or baseline})
 

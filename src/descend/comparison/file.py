@@ -141,6 +141,12 @@ class Compare(Part):
         """Whether it says what the variants are."""
         return bool(self.vary or self.variants or self.sample)
 
+    def without_variants(self) -> Compare:
+        """This for other variants than its own, without what is said about these."""
+        changes = {"vary": (), "variants": (), "sample": {}, "samples": 0, "zipped": False}
+        of_them = {"baseline": None, "halving": None, "expect": ()}
+        return self.model_copy(update={**changes, **of_them})
+
     def axes(self, seed: int) -> Axes:
         """All that varies; seed: of the random draws."""
         return Axes(
@@ -176,7 +182,7 @@ class Compare(Part):
         problems += [
             Problem(f"compare.expect.{place}.than", ABSENT, "given where there is no baseline")
             for place, one in enumerate(self.expect)
-            if one.is_of_a_pair and not (one.than or self.baseline)
+            if not (one.than or self.baseline)
         ]
         if problems:
             raise ImpossibleRecipe(problems)

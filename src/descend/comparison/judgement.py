@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from descend.comparison.expected import DIVERGED, HIGHER, LOWER, ExpectedVerdict
+from descend.comparison.expected import HIGHER, LOWER, ExpectedVerdict
 from descend.comparison.folder import ComparisonFolder
 from descend.comparison.goal import Goal, is_higher_better
-from descend.comparison.pair import BETTER, WORSE, Pair
+from descend.comparison.pair import BETTER, UNDECIDED, WORSE, Pair
 from descend.comparison.results import Result, matrix
 from descend.comparison.statistics import pairs
 from descend.lab_numbers import Traced, measurement
+from descend.recipe import Recipe
 from descend.runs import files
 
 if TYPE_CHECKING:
@@ -67,10 +68,7 @@ class Judge:
         """One expectation; why_not: the reason for which it is shown and not judged."""
         metric = self.goal.metric if expected.quantity is None else None
         expected = expected.completed(metric, None)
-        if not expected.is_of_a_pair:
-            found, mean, other = self._diverged(expected.variant), None, None
-        else:
-            found, mean, other = self._verdict(expected)
+        found, mean, other = self._verdict(expected)
         if found is None:
             why_not = why_not or "a variant that it is about was not trained to its end"
         return VerdictCheck(
@@ -84,13 +82,6 @@ class Judge:
             mean=mean,
             mean_of_other=other,
         )
-
-    def _diverged(self, name: str) -> str | None:
-        own = self._of(name)
-        count = sum(result.status == DIVERGED for result in own)
-        if count == len(own) > 0:
-            return DIVERGED
-        return f"{count} of {len(own)} seeds diverged" if own else None
 
     def _verdict(self, expected: ExpectedVerdict) -> tuple[str | None, float | None, float | None]:
         judging = [place for place in range(len(self.names)) if self._has_ended(place)]
@@ -130,6 +121,33 @@ class Judge:
 
     def _place(self, name: str | None) -> int | None:
         return self.names.index(name) if name in self.names else None
+
+
+def why_not(
+    expected: ExpectedVerdict,
+    written: tuple[Recipe, Sequence[int]],
+    trained: tuple[Recipe, Sequence[int]],
+    *,
+    has_arrays: bool = False,
+) -> str:
+    """Why an expectation cannot be judged, empty where it can.
+
+    written, trained: the recipe and the seeds that it is about, and those that there are.
+    """
+    changes = written[0].differences(trained[0])
+    changes.pop("training.seed", None)
+    if has_arrays or "data.source" in changes:
+        return f"other data: {'arrays' if has_arrays else changes['data.source']}"
+    if set(changes) == {"training.epochs"}:
+        return f"another number of epochs: {changes['training.epochs']}"
+    if changes:
+        return "the recipe was edited"
+    own, count = len(written[1]), len(trained[1])
+    if count < own:
+        return f"fewer seeds: {count} of {own}"
+    if count > own and expected.verdict == UNDECIDED:
+        return f"more seeds, which may show it: {count} for {own}"
+    return ""
 
 
 def judge_all(judge: Judge, expected: Sequence[Mapping[str, Any]]) -> list[VerdictCheck]:
