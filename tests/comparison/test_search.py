@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 import descend
+from descend.cli.compare import SEARCHES
 from descend.comparison.comparing import Prepared
 from descend.comparison.comparison import Comparison
 from descend.comparison.folder import ComparisonFolder
 from descend.comparison.goal import Goal
 from descend.comparison.results import Result
+from descend.comparison.sampler import SAMPLERS
 from descend.comparison.search import values_of
 from descend.errors import DescendError, MissingExtraError, RecipeError, RunError
 
@@ -321,3 +323,8 @@ def test_ends_that_are_never_drawn_may_be_impossible() -> None:
     """A rate of 0 and a momentum of 1 are no recipe's."""
     sample = {"training.lr": "0..1", "training.momentum": "0..1"}
     assert len(search(sample=sample, samples=3).rows) == 3
+
+
+def test_the_command_line_offers_every_sampler() -> None:
+    """Its list stands by itself, so that --help need not import what samples."""
+    assert sorted(SEARCHES) == sorted(SAMPLERS)
