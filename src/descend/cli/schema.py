@@ -14,12 +14,14 @@ from descend.cli.output import put_json
 def command(as_json: bool, quiet: bool) -> int:
     """Print the JSON Schema of recipes: every field and its choices.
 
-    It is a JSON document with or without --json; editors use it to complete and check TOML files.
+    It is a JSON document with or without --json; editors use it to complete and check TOML files,
+    with a table [compare] or without one.
 
     \b
     descend schema > recipe.schema.json
     """
-    from descend.recipe import json_schema
+    from descend.comparison.file import ComparisonFile
+    from descend.recipe.schema import schema_of
 
-    put_json(json_schema(), indent=2)
+    put_json(schema_of(ComparisonFile), indent=2)
     return 0

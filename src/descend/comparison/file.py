@@ -189,7 +189,7 @@ class Compare(Part):
 
 
 class ComparisonFile(Recipe):
-    """A recipe's file that also says what to compare; one that does not has an empty table."""
+    """A recipe, and in a table [compare] what of it is compared; without one that is nothing."""
 
     compare: Compare = Field(
         default_factory=Compare, description="what is compared, over how many seeds"
