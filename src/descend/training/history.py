@@ -95,9 +95,12 @@ class History:
         import numpy
         import polars
 
-        losses = self.losses.T.contiguous().numpy()
+        losses = self.losses
         epochs = numpy.arange(1, self.epochs + 1, dtype=numpy.int32)
         lengths = self.lengths.numpy()[:, None]
+        if every > 1:
+            epochs = epochs[(epochs % every == 0) | (epochs == 1) | numpy.isin(epochs, lengths)]
+            losses = losses[torch.from_numpy(epochs - 1)]
         is_there = epochs <= lengths
         if every > 1:
             is_there &= (epochs % every == 0) | (epochs == 1) | (epochs == lengths)
@@ -105,19 +108,19 @@ class History:
         columns = {
             "run": runs.repeat(is_there.sum(axis=1)),
             "epoch": numpy.broadcast_to(epochs, is_there.shape)[is_there],
-            "train/loss": losses[is_there],
+            "train/loss": losses.T.contiguous().numpy()[is_there],
         }
         frame = polars.DataFrame(columns)
-        places = numpy.array(self._evaluated, dtype=numpy.int64) - 1
+        _, places, taken_at = numpy.intersect1d(epochs, self._evaluated, return_indices=True)
         was_taken = numpy.zeros_like(is_there)
-        if len(places):
-            was_taken[:, places] = torch.stack(self._judged).numpy().T
+        if self._judged:
+            was_taken[:, places] = torch.stack(self._judged).numpy()[taken_at].T
         taken = polars.Series("taken", was_taken[is_there])
         for name, rows in self._metrics.items():
             if name == "train/loss":  # that is the mean of the steps' losses, as tutorials print it
                 name = EVALUATED_LOSS
             values = numpy.full(is_there.shape, numpy.nan)
-            values[:, places] = torch.stack(rows).numpy().T
+            values[:, places] = torch.stack(rows).numpy()[taken_at].T
             column = polars.Series(name, values[is_there])
             frame = frame.with_columns(polars.when(taken).then(column).alias(name))
         return frame
