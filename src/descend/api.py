@@ -23,11 +23,20 @@ from descend.comparison.comparing import (
 )
 from descend.comparison.comparison import Comparison
 from descend.comparison.draws import draws_of
+from descend.comparison.file import Compare
 from descend.comparison.folder import ComparisonFolder
+from descend.comparison.judgement import why_not
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.errors import DataError, NetworkError, RecipeError
-from descend.intake import Arrays, as_recipe, complete_with_examples, edits_for, same_examples
+from descend.intake import (
+    Arrays,
+    as_comparison,
+    as_recipe,
+    complete_with_examples,
+    edits_for,
+    same_examples,
+)
 from descend.laboratory import LabResult, find_lab, labs
 from descend.network.torch_reader import from_sequential, load_sequential
 from descend.recipe import Recipe
@@ -133,7 +142,7 @@ def compare(
     recipes: Mapping[str, Recipe] | None = None,
     edits: Mapping[str, Any] | None = None,
     seed: int | None = None,
-    seeds: int | Sequence[int] = 10,
+    seeds: int | Sequence[int] | None = None,
     epochs: int | None = None,
     metric: str | None = None,
     target: float | None = None,
@@ -157,8 +166,8 @@ def compare(
     or the first of each, the second of each, … where `zipped`. variants: edits by name. recipes:
     whole recipes by name, beside the first one. sample: fields that are drawn at random, `samples`
     times, as in {"training.lr": "log:1e-4..1", "network.hidden": [[32], [64]]}.
-    seeds: how many from the recipe's seed on, or which; variants with one seed start from the same
-    draws and see the same batches.
+    seeds: how many from the recipe's seed on, 10 if absent, or which; variants with one seed start
+    from the same draws and see the same batches.
     metric: what decides, such as "test/accuracy"; target: its value from which on a network counts
     as having learnt; baseline: the variant that the others are compared with, the best if absent.
     halving: after each rung only the best one in so many variants goes on.
@@ -166,16 +175,25 @@ def compare(
     "random", `batch` of them at a time, 20 if absent, from how those before them did.
     memory: bytes; processes: of one thread each, as many as there are cores if absent.
     before: called with the plan before anything is written; what it raises ends the comparison.
+    What is not given is as the table [compare] of the recipe's file or lab says: with it
+    `descend.compare("initialisation")` is complete. Its variants take part where no others are
+    given, its `edits` always do, before those that are given.
 
-    Ctrl-C stops in good order: the comparison returns with status "interrupted"; `resume` goes on.
+    Ctrl-C stops in good order: the comparison returns with status "interrupted", and
+    `resume_comparison` goes on.
     Raises RecipeError, DataError or RunError before anything is written; a single variant that
     cannot be built or trained is a row with its reason.
     """
-    given, name = as_recipe(recipe, "arrays" if data is not None else None)
-    base = given.edited({**edits_for(seed, epochs), **(edits or {})})
+    given, name, asked = as_comparison(recipe, "arrays" if data is not None else None)
+    asked = Compare() if recipes else asked
+    written = given.edited(asked.edits)
+    base = written.edited({**edits_for(seed, epochs), **(edits or {})})
     if recipes:
         axes = Axes.of_recipes([(name, base), *recipes.items()])
+    elif not (vary or variants or sample):
+        axes = asked.axes(base.training.seed)
     else:
+        asked = asked.without_variants()
         axes = Axes(
             named=tuple((variants or {}).items()),
             vary=axes_of(vary or {}),
@@ -184,17 +202,25 @@ def compare(
             samples=samples,
             seed=base.training.seed,
         )
+    own, chosen = (_seeds(one, asked.seeds or 10) for one in (written, base))
+    chosen = chosen if seeds is None else _seeds(base, seeds)
+    if target is None and metric in (None, asked.metric):
+        target = asked.target
     question = Question(
         name=name,
         base=base,
         axes=axes,
-        seeds=_seeds(base, seeds),
-        metric=metric,
+        seeds=chosen,
+        metric=metric or asked.metric,
         target=target,
-        baseline=baseline,
-        halving=halving,
+        baseline=baseline or asked.baseline,
+        halving=halving or asked.halving,
         search=search,
         batch=batch,
+        expected=[
+            (one, why_not(one, (written, own), (base, chosen), has_arrays=data is not None))
+            for one in asked.expectations()
+        ],
     )
     means = Means(data, data_dir, device, memory, processes)
     prepared = prepare(question, means, is_large_allowed=is_large_allowed)
@@ -202,8 +228,9 @@ def compare(
         before(prepared)
     if out is None:
         with TemporaryDirectory(prefix="descend-") as root:
-            return replace(carry_on(lambda: begin(prepared, root), means, tell), folder=None)
-    return carry_on(lambda: begin(prepared, out), means, tell)
+            comparison = carry_on(lambda: begin(prepared, root), means, tell, prepared)
+            return replace(comparison, folder=None)
+    return carry_on(lambda: begin(prepared, out), means, tell, prepared)
 
 
 def resume_comparison(

@@ -29,6 +29,8 @@ VARY: dict[str, list[Any]] = {
     "training.lr": [0.1, 0.01],
     "network.activation": ["relu", "tanh"],
 }
+# a batch that leaves no step
+TOO_LARGE: dict[str, Any] = {"training.batch_size": 1000, "training.drop_last": True}
 
 
 @pytest.fixture
@@ -199,18 +201,18 @@ def test_a_variant_that_cannot_be_built_is_a_row_with_its_reason(tmp_path: Path)
     """The others are trained, the summary has a row for each."""
     variants = {
         "good": {},
-        "wrong loss": {"training.loss": "nll", "network.outputs": 1},
+        "too large": TOO_LARGE,
         "also good": {"network.hidden": [3]},
     }
     comparison = compare(tmp_path, vary=None, variants=variants)
-    row = comparison["wrong loss"]
+    row = comparison["too large"]
     assert row.summary is None
     assert row.pair is None
-    assert row.reason.startswith("`network.outputs` must be 2 or more")
+    assert row.reason.startswith("`training.batch_size` must be 56 or less")
     assert row.verdict == f"cannot be built: {row.reason}"
     assert comparison.table.height == 6
     assert comparison.summary["variant"].to_list() == list(variants)
-    with pytest.raises(KeyError, match="'bad' is none of good, wrong loss, also good"):
+    with pytest.raises(KeyError, match="'bad' is none of good, too large, also good"):
         comparison["bad"]
 
 
@@ -257,7 +259,7 @@ def test_an_error_of_the_program_is_none_of_the_variants(
 def test_the_tables_of_every_comparison_have_the_same_columns(tmp_path: Path) -> None:
     """Whatever their rows lack, in one order and of one type, in memory and in the folder."""
     whole = compare(tmp_path, seeds=4)
-    broken = {"broken": {"training.loss": "nll", "network.outputs": 1}, "good": {}}
+    broken = {"broken": TOO_LARGE, "good": {}}
     partly = compare(tmp_path, vary=None, variants=broken, seeds=1)
     assert whole.summary.schema == partly.summary.schema
     assert whole.table.schema == partly.table.schema
@@ -332,7 +334,7 @@ def test_a_baseline_is_the_reference_by_its_name(tmp_path: Path) -> None:
 
 def test_a_baseline_that_cannot_be_built_is_said_to_be_missing(tmp_path: Path) -> None:
     """The others keep their statistics."""
-    variants = {"good": {}, "broken": {"training.loss": "nll", "network.outputs": 1}}
+    variants = {"good": {}, "broken": TOO_LARGE}
     comparison = compare(tmp_path, vary=None, variants=variants, baseline="broken")
     assert comparison.reference is None
     assert comparison.conclusion == (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -13,8 +13,10 @@ from descend.comparison.axes import Axes
 from descend.comparison.comparison import Comparison, judged
 from descend.comparison.cost import cores, free_bytes, steps_of
 from descend.comparison.crew import train_here, train_in_processes
+from descend.comparison.expected import ExpectedVerdict
 from descend.comparison.folder import ComparisonFolder
 from descend.comparison.goal import Goal
+from descend.comparison.judgement import Judge, judge_all
 from descend.comparison.plan import Plan, plan
 from descend.comparison.results import collect
 from descend.comparison.rounds import (
@@ -34,6 +36,7 @@ from descend.data.examples import Examples
 from descend.errors import RecipeError, RunError
 from descend.intake import Arrays
 from descend.recipe import Recipe
+from descend.recipe.fields import plain
 from descend.recipe.names import nearest
 from descend.runs import files
 from descend.runs.edits import seeded
@@ -55,6 +58,7 @@ class Question:
     """What is compared: a base recipe, what varies, seeds, goal and how it is searched.
 
     search: the sampler that chooses the draws of the axes, `batch` of them at a time.
+    expected: the verdicts that should come out, each with the reason why it is not judged, or "".
     """
 
     name: str
@@ -67,6 +71,7 @@ class Question:
     halving: int | None = None
     search: str | None = None
     batch: int | None = None
+    expected: Sequence[tuple[ExpectedVerdict, str]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +132,7 @@ def prepare(question: Question, means: Means, *, is_large_allowed: bool = False)
         "seeds": list(question.seeds),
         "goal": asdict(builder.goal),
         "baseline": question.baseline,
+        "expected": [{**plain(one), "why_not": why} for one, why in question.expected],
         "variants": [variant.to_json() for variant in variants],
         "search": search,
         "halving": question.halving,
@@ -148,40 +154,51 @@ def begin(prepared: Prepared, out: Path | str) -> ComparisonFolder:
 
 
 def carry_on(
-    find: Callable[[], ComparisonFolder], means: Means, tell: TellRound | None
+    find: Callable[[], ComparisonFolder],
+    means: Means,
+    tell: TellRound | None,
+    prepared: Prepared | None = None,
 ) -> Comparison:
     """Train what is left of a comparison, round after round, and judge it.
 
-    The first Ctrl-C stops it in good order, the second one at once.
+    The first Ctrl-C stops it in good order, the second one at once. prepared: what a new one has
+    loaded and built already.
     """
     wish = Event()
     with stopping_on_interrupt(wish.set):
         folder = find()
         with folder.locked():
-            work = _Work(folder, means, tell, wish.is_set)
-            if work.facts["status"] != "finished":
-                work.run()
-            return work.comparison()
+            work = _Work(folder, means, tell, wish.is_set, prepared)
+            return work.comparison() if work.facts["status"] == "finished" else work.run()
 
 
 def read(folder: ComparisonFolder) -> Comparison:
     """A comparison as it stands in its folder; needs no data."""
-    return _read(folder, folder.read_facts())
+    facts = folder.read_facts()
+    return _read(folder, facts, _variants(folder, facts))
 
 
 class _Work:
     def __init__(
-        self, folder: ComparisonFolder, means: Means, tell: TellRound | None, stop: Stop
+        self,
+        folder: ComparisonFolder,
+        means: Means,
+        tell: TellRound | None,
+        stop: Stop,
+        prepared: Prepared | None,
     ) -> None:
         self.folder, self.means = folder, means
         self.tell, self.stop = tell, stop
         self.facts = folder.read_facts()
-        self.variants = [Variant.from_json(one) for one in self.facts["variants"]]
-        self.builder = Builder(means.data, means.data_dir or self.facts["data"]["folder"])
-        self.began = perf_counter() - self.facts.get("seconds", 0.0)
+        if prepared is None:
+            self.variants: Sequence[Variant] = _variants(folder, self.facts)
+            self.builder = Builder(means.data, means.data_dir or self.facts["data"]["folder"])
+        else:
+            self.variants, self.builder = prepared.variants, prepared.builder
         self.search: Search | None = None
+        self.began: float = perf_counter() - self.facts.get("seconds", 0.0)
 
-    def run(self) -> None:
+    def run(self) -> Comparison:
         """All rounds that are left."""
         self._check_data()
         self.note(status="running")
@@ -191,24 +208,31 @@ class _Work:
             self._train(rounds)
             if self.stop():
                 self.note(status="interrupted")
-                return
+                return self.comparison()
             following = self._next(rounds)
             if following is None:
                 break
             self.note(rounds=[*self.facts["rounds"], following.to_json()])
-        comparison = self.comparison()
+        self.folder.tidy()
+        comparison = replace(self.comparison(), status="finished", seconds=self.seconds)
         files.write_table(self.folder.results, comparison.table)
         files.write_table(self.folder.summary, comparison.summary)
-        self.note(status="finished", result=comparison.to_json() | {"status": "finished"})
+        result = comparison.to_json()
+        self.note(status="finished", seconds=comparison.seconds, result=result)
+        return comparison
 
     def note(self, **facts: Any) -> None:
         """Keep facts in comparison.json."""
-        seconds = round(perf_counter() - self.began, 3)
-        self.facts = {**self.facts, "seconds": seconds, **facts}
+        self.facts |= {"seconds": self.seconds, **facts}
         self.folder.write_facts(self.facts)
 
+    @property
+    def seconds(self) -> float:
+        """Since the comparison began, the time between an interruption and its end left out."""
+        return round(perf_counter() - self.began, 3)
+
     def comparison(self) -> Comparison:
-        return _read(self.folder, self.facts)
+        return _read(self.folder, self.facts, self.variants)
 
     def _check_data(self) -> None:
         known = self.facts["data"]
@@ -216,7 +240,7 @@ class _Work:
             raise RunError(
                 "the arrays must be given again for a comparison that was trained on arrays: "
                 f"{str(self.folder.path)!r}",
-                hint="descend.resume(comparison, data=(x, y))",
+                hint="descend.resume_comparison(comparison, data=(x, y))",
             )
         first = next(variant.recipe for variant in self.variants if variant.recipe is not None)
         examples = self.builder.examples_of(first)
@@ -249,6 +273,7 @@ class _Work:
         facts["curve_every"] = recipes[0].training.evaluate_every or 1
         if until is not None:
             facts["until"] = until * steps_of(recipes[0], examples)[0]
+        facts["starts_from_model"] = bool(stack.sources)  # without its checkpoint it is lost
         state = None
         if stack.sources:
             state = join([(self._state(one.stack), one.runs) for one in stack.sources])
@@ -261,7 +286,7 @@ class _Work:
         facts = stack.read_facts()
         if facts["status"] == "paused":
             stack.write_facts({**facts, "status": "joined"})
-            stack.drop_checkpoint()
+        stack.drop_checkpoint()
 
     def _state(self, name: str) -> Mapping[str, Any]:
         state = self.folder.stack(name).read_checkpoint()
@@ -306,8 +331,16 @@ class _Work:
             place: [one.value(metric) for one in begun if one.variant == place]
             for place in dict.fromkeys(one.variant for one in begun)
         }
-        going = survivors(scores, metric, self.facts["halving"])
-        members = [(one.variant, one.seed) for one in begun if one.variant in going]
+        # what the others are compared with goes on, however it does
+        kept = [place for place in scores if self.variants[place].name == self.facts["baseline"]]
+        others = {place: own for place, own in scores.items() if place not in kept}
+        going = [*kept, *survivors(others, metric, self.facts["halving"])]
+        # those that have diverged or stopped early are at their end already
+        members = [
+            (one.variant, one.seed)
+            for one in begun
+            if one.variant in going and one.status == "waiting"
+        ]
         return self._continued(rounds, members) if members else None
 
     def _searched(self, rounds: Sequence[Round]) -> Round | None:
@@ -349,22 +382,46 @@ class _Work:
         return Round(tuple(stacks), until)
 
     def _joinable(self, members: Sequence[Member], sources: Sequence[Source]) -> list[Origin]:
-        """All in one stack, or each with those it came from where their states do not fit."""
-        if can_join([self._state(source.stack) for source in sources]):
-            return [(tuple(members), tuple(sources))]
-        parts: list[Origin] = []
+        """All in one stack, or in several where the states of some do not fit those of others."""
+        parts: list[tuple[Mapping[str, Any], list[Member], list[Source]]] = []
         first = 0
         for source in sources:
-            parts.append((tuple(members[first : first + len(source.runs)]), (source,)))
+            state = self._state(source.stack)
+            own = members[first : first + len(source.runs)]
             first += len(source.runs)
-        return parts
+            for fitting, those, origins in parts:
+                if can_join([fitting, state]):
+                    those.extend(own)
+                    origins.append(source)
+                    break
+            else:
+                parts.append((state, list(own), [source]))
+        return [(tuple(those), tuple(origins)) for _, those, origins in parts]
 
 
-def _read(folder: ComparisonFolder, facts: Mapping[str, Any]) -> Comparison:
-    variants = [Variant.from_json(one) for one in facts["variants"]]
+def _variants(folder: ComparisonFolder, facts: Mapping[str, Any]) -> list[Variant]:
+    """The variants of `comparison.json`; RunError where it is not what descend wrote."""
+    try:
+        Goal(**facts["goal"])
+        for one in facts["rounds"]:
+            Round.from_json(one)
+        return [Variant.from_json(one) for one in facts["variants"]]
+    except (AttributeError, KeyError, TypeError, ValueError, RecipeError) as error:
+        raise RunError(
+            f"comparison.json must be what descend wrote: {str(folder.facts)!r} "
+            f"({type(error).__name__}: {str(error).splitlines()[0]})",
+            hint="restore the file, or compare anew",
+        ) from None
+
+
+def _read(
+    folder: ComparisonFolder, facts: Mapping[str, Any], variants: Sequence[Variant]
+) -> Comparison:
     goal, rounds = Goal(**facts["goal"]), [Round.from_json(one) for one in facts["rounds"]]
     results = collect(folder, rounds, goal, variants)
     rows, reference, said = judged(variants, results, facts["seeds"], goal, facts["baseline"])
+    names = [variant.name for variant in variants]
+    judge = Judge(folder, names, results, facts["seeds"], goal, reference, not facts["baseline"])
     return Comparison(
         folder=folder.path,
         name=facts["name"],
@@ -375,6 +432,7 @@ def _read(folder: ComparisonFolder, facts: Mapping[str, Any]) -> Comparison:
         reference=reference,
         is_baseline=facts["baseline"] is not None,
         conclusion=said,
+        checks=judge_all(judge, facts.get("expected", ())),
         seconds=facts.get("seconds", 0.0),
         results=results,
         variants=variants,
@@ -388,8 +446,7 @@ def _first_variants(
     if question.search is None:
         if question.batch is not None:
             raise RecipeError(f"`batch` must come with `search`: {question.batch}")
-        named = question.axes.variants()
-        return builder.build([(name, e, question.base.edited(e)) for name, e in named]), None
+        return builder.build(question.base, question.axes.variants()), None
     base, how = question.base, (question.search, question.batch, question.halving)
     search = Search(search_facts(base, question.axes, *how))
     if not search.more({}, attempting(builder, base, memory, processes)):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from descend.comparison.goal import Goal
+from descend.comparison.judgement import VerdictCheck
 from descend.comparison.pair import Pair
 from descend.comparison.results import Result, matrix, table
 from descend.comparison.statistics import Summary, best, pairs, summaries
@@ -25,8 +26,9 @@ class Row:
     """One variant: its place, how its networks ended, and how it stands to the reference.
 
     summary, pair: None where nothing can be said; reason: then, why. metrics: the mean of each
-    final metric over the networks that have it. target_steps: median of the steps to the mark
-    over the networks that reached it. seconds: of one network, its share of its stack.
+    final metric over the networks that have it. epochs: of the longest. target_steps: median of
+    the steps to the mark over the networks that reached it. seconds: of one network, its
+    share of its stack.
     """
 
     place: int
@@ -34,6 +36,7 @@ class Row:
     edits: Mapping[str, Any]
     summary: Summary | None
     metrics: Mapping[str, float]
+    epochs: int
     diverged: int
     target_steps: float | None
     target_seconds: float | None
@@ -56,13 +59,24 @@ class Row:
         return document
 
 
+# The columns of a summary, the same ones whatever its rows lack: whose fields, and what stands
+# before their names.
+COLUMNS: tuple[tuple[type, Sequence[str], str], ...] = (
+    (Row, ("name", "verdict", "reason"), ""),
+    (Summary, [one.name for one in fields(Summary)], ""),
+    (Row, ("diverged", "target_steps", "target_seconds", "seconds"), ""),
+    (Pair, [one.name for one in fields(Pair) if one.name != "verdict"], "pair_"),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Variants beside each other over the same seeds.
 
     folder: where it lies, or None; status: "finished" or "interrupted"; rows: a row for each
     variant, in the order given; reference: the place of the variant that all others are paired
-    with, the baseline or the best; seconds: that it took.
+    with, the baseline or the best; seconds: that it took; checks: the verdicts that its file
+    expects, beside those that were found.
     """
 
     folder: Path | None
@@ -75,6 +89,7 @@ class Comparison:
     is_baseline: bool
     conclusion: str
     seconds: float
+    checks: Sequence[VerdictCheck]
     results: Sequence[Result] = field(repr=False)
     variants: Sequence[Variant] = field(repr=False)
 
@@ -88,26 +103,40 @@ class Comparison:
         """One row for each variant: statistics, and the test against the reference."""
         import polars
 
-        rows = []
-        for row in self.rows:
-            flat = {"variant": row.name, "verdict": row.verdict, "reason": row.reason}
-            numbers = {} if row.summary is None else asdict(row.summary)
-            tested = {} if row.pair is None else asdict(row.pair)
-            clean = {f"pair_{name}": value for name, value in tested.items() if name != "verdict"}
-            times = ("diverged", "target_steps", "target_seconds", "seconds")
-            rows.append({**flat, **numbers, **{t: getattr(row, t) for t in times}, **clean})
-        return polars.DataFrame(rows, infer_schema_length=None)
+        types = {"str": polars.String, "int": polars.Int64, "float": polars.Float64}
+        columns = []
+        for noun, names, prefix in COLUMNS:
+            parts = [{Row: row, Summary: row.summary, Pair: row.pair}[noun] for row in self.rows]
+            kinds = {one.name: str(one.type).partition(" ")[0] for one in fields(noun)}
+            for name in names:
+                values = [getattr(part, name, None) for part in parts]
+                columns.append(polars.Series(prefix + name, values, types[kinds[name]]))
+        return polars.DataFrame(columns).rename({"name": "variant"})
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Whether no verdict that could be judged came out otherwise."""
+        return all(check.met is not False for check in self.checks)
 
     @property
     def best_first(self) -> list[Row]:
-        """The rows by their mean, those without one last."""
+        """The rows by their mean; then those without one, those that were dropped last first."""
         sign = -1.0 if self.goal.higher_is_better else 1.0
 
-        def merit(row: Row) -> tuple[bool, float]:
+        def merit(row: Row) -> tuple[bool, int, float]:
             mean = None if row.summary is None else row.summary.mean
-            return (mean is None, 0.0 if mean is None else sign * mean)
+            reached = row.metrics.get(self.goal.metric, math.inf * sign)
+            if mean is not None:
+                return (False, 0, sign * mean)
+            return (True, -row.epochs, sign * reached)
 
         return sorted(self.rows, key=merit)
+
+    @property
+    def best(self) -> str | None:
+        """The name of the variant with the best mean, None where none has one."""
+        first = self.best_first[0]
+        return None if first.summary is None or first.summary.mean is None else first.name
 
     def __getitem__(self, name: str) -> Row:
         """The row of a variant by its name; KeyError names those that exist."""
@@ -126,10 +155,13 @@ class Comparison:
             "metric": self.goal.metric,
             "target": {"metric": self.goal.mark_metric, "value": self.goal.mark},
             "seeds": list(self.seeds),
+            "best": self.best,
             "reference": reference,
             "reference_is": "baseline" if self.is_baseline else "best",
             "conclusion": self.conclusion,
             "variants": [row.to_json() for row in self.rows],
+            "checks": [check.to_json() for check in self.checks],
+            "is_as_expected": self.is_as_expected,
             "seconds": self.seconds,
         }
 
@@ -152,7 +184,8 @@ def judged(
     at = names.index(baseline) if baseline is not None else None
     reference = judging.index(at) if at in judging else None if baseline else row_of_best
     made: dict[int, Pair | None] = {}
-    said = "Nothing can be compared: no variant was trained to its end."
+    missing = "no variant was" if baseline is None else f"the baseline {baseline} was not"
+    said = f"Nothing can be compared: {missing} trained to its end."
     if reference is not None:
         is_best = baseline is None
         found = pairs(values, reference, goal.higher_is_better, against_best=is_best)
@@ -160,6 +193,7 @@ def judged(
         labels = [names[place] for place in judging]
         said = conclusion(labels, found, reference, goal.metric, against_best=is_best)
     if dropped := len({one.variant for one in results if one.status == "dropped"}):
+        said = said if len(judging) > 1 else f"{names[judging[0]]} is the last one left."
         said = f"{dropped} of {len(variants)} variants were dropped on the way. {said}"
     place = None if reference is None else judging[reference]
     rows = [
@@ -209,6 +243,7 @@ def _row(
         edits=variant.edits,
         summary=summary,
         metrics=means,
+        epochs=max((one.epochs for one in results), default=0),
         diverged=sum(one.status == "diverged" for one in results),
         target_steps=median(steps) if steps else None,
         target_seconds=median(times) if times else None,

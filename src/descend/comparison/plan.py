@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ Member = tuple[int, int]  # a variant's place among the variants, and a seed
 # costs more than its stack saves.
 CACHE_BYTES = 24 << 20
 WORTH_SPLITTING = 8.0  # seconds of work: less is done before a second process has begun
+PROCESS_BYTES = 200 << 20  # torch and Python in a process of their own
 FINEST = 3  # times as many stacks as processes make even small differences even
 
 
@@ -72,18 +74,32 @@ def plan(
     """
     groups = _groups(variants, members, examples_of)
     any_examples = examples_of(_recipe(variants, groups[0][0]))
-    room = memory - examples_bytes(any_examples)
     works = [_work(variants, group, examples_of) for group in groups]
     busy = processes if sum(works) > WORTH_SPLITTING else 1
-    most = [_most(variants, group, examples_of, room // busy, memory) for group in groups]
+    needs = [_Need.of(variants, group, examples_of) for group in groups]
+    shared = examples_bytes(any_examples)
+    while busy > 1 and not all(need.holds(_room(memory, shared, busy)) for need in needs):
+        busy -= 1
+    room = _room(memory, shared, busy)
+    for need, group in zip(needs, groups, strict=True):
+        if not need.holds(room):
+            least = 1.01 * (shared + need.stack(1))  # what is spelled is rounded
+            raise RunError(
+                f"`memory` must be {spelled_bytes(least)} or more for one network "
+                f"of the variant {variants[group[0][0]].name!r}: {spelled_bytes(memory)}",
+                hint="give more, a smaller network or a smaller batch",
+            )
+    most = [need.most(room) for need in needs]
     choices = [
-        _split(variants, groups, works, most, examples_of, busy, k) for k in range(1, FINEST + 1)
+        _split(variants, groups, works, needs, most, examples_of, busy, k)
+        for k in range(FINEST + 1)
     ]
     stacks = min(choices, key=lambda stacks: _makespan(stacks, busy))
     stacks.sort(key=lambda stack: -stack.work)  # the long ones first
     busy = min(busy, len(stacks))
     largest = sorted((stack.bytes for stack in stacks), reverse=True)[:busy]
-    return Plan(tuple(stacks), busy, examples_bytes(any_examples) + sum(largest))
+    loaded = busy * PROCESS_BYTES if busy > 1 else 0
+    return Plan(tuple(stacks), busy, shared + loaded + sum(largest))
 
 
 def expected_seconds(
@@ -111,7 +127,8 @@ def group_key(recipe: Recipe, examples: Examples) -> str:
     shared = recipe.training.model_dump_json(include=fields)
     schedule = recipe.training.schedule
     is_plateau = schedule is not None and schedule.name == "plateau"
-    return f"{structure} {shared} {is_plateau} {examples.preparation.to_json()}"
+    mode = schedule.parameters.get("mode", "min") if schedule and is_plateau else None
+    return f"{structure} {shared} {mode} {examples.preparation.to_json()}"
 
 
 def _groups(
@@ -138,43 +155,62 @@ def _work(variants: Sequence[Variant], group: Sequence[Member], examples_of: Exa
     return work_seconds(recipe, examples_of(recipe), len(group))
 
 
-def _most(
-    variants: Sequence[Variant],
-    group: Sequence[Member],
-    examples_of: ExamplesOf,
-    room: int,
-    memory: int,
-) -> int:
-    """The largest stack of a group that memory holds and the cache likes."""
-    recipe = _recipe(variants, group[0])
-    examples = examples_of(recipe)
-    fixed = stack_bytes(recipe, examples, 0)
-    fitting = (room - fixed) // run_bytes(recipe, examples)
-    if fitting < 1:
-        needed = examples_bytes(examples) + stack_bytes(recipe, examples, 1)
-        raise RunError(
-            f"`memory` must be {spelled_bytes(needed)} or more for one network of the variant "
-            f"{variants[group[0][0]].name!r}: {spelled_bytes(memory)}",
-            hint="give more, fewer processes, a smaller network or a smaller batch",
+@dataclass(frozen=True)
+class _Need:
+    """Memory of a group's stacks: of one without networks, of each network, and of its state."""
+
+    fixed: int
+    each: int
+    state: int
+
+    @classmethod
+    def of(
+        cls, variants: Sequence[Variant], group: Sequence[Member], examples_of: ExamplesOf
+    ) -> _Need:
+        # settings that need memory may differ: a stack has room for the hungriest
+        recipes = [_recipe(variants, (place, 0)) for place in dict.fromkeys(p for p, _ in group)]
+        examples = examples_of(recipes[0])
+        return cls(
+            stack_bytes(recipes[0], examples, 0),
+            max(run_bytes(recipe, examples) for recipe in recipes),
+            max(state_bytes(recipe, examples) for recipe in recipes),
         )
-    return min(fitting, max(4, CACHE_BYTES // state_bytes(recipe, examples)))
+
+    def stack(self, runs: int) -> int:
+        return self.fixed + runs * self.each
+
+    def holds(self, room: int) -> bool:
+        """Whether there is room for a stack of one network."""
+        return self.stack(1) <= room
+
+    def most(self, room: int) -> int:
+        """The largest stack that memory holds and the cache likes."""
+        return min((room - self.fixed) // self.each, max(4, CACHE_BYTES // self.state))
+
+
+def _room(memory: int, shared: int, processes: int) -> int:
+    """What each of these processes may fill, beside the examples and what it has loaded itself."""
+    loaded = processes * PROCESS_BYTES if processes > 1 else 0
+    return (memory - shared - loaded) // processes
 
 
 def _split(
     variants: Sequence[Variant],
     groups: Sequence[Sequence[Member]],
     works: Sequence[float],
+    needs: Sequence[_Need],
     most: Sequence[int],
     examples_of: ExamplesOf,
     processes: int,
     fineness: int,
 ) -> list[StackPlan]:
-    """The groups in parts of about equal work, `fineness` for each process in all."""
-    each = sum(works) / (processes * fineness)
+    """The groups in parts of about equal work, `fineness` for each process in all; 0: unsplit."""
+    each = sum(works) / (processes * fineness) if fineness else math.inf
     stacks = []
-    for group, work, limit in zip(groups, works, most, strict=True):
-        parts = 1 if processes == 1 else min(len(group), -(-work // each))
-        parts = max(int(parts), -(-len(group) // limit))
+    for group, work, need, limit in zip(groups, works, needs, most, strict=True):
+        # a third of three thirds is one part, though it may be a little more by its rounding
+        parts = 1 if processes == 1 else min(len(group), math.ceil(work / each - 1e-9))
+        parts = max(parts, -(-len(group) // limit))
         size = -(-len(group) // parts)
         for first in range(0, len(group), size):
             members = tuple(group[first : first + size])
@@ -183,7 +219,7 @@ def _split(
             stacks.append(
                 StackPlan(
                     members,
-                    stack_bytes(recipe, examples, len(members)),
+                    need.stack(len(members)),
                     work_seconds(recipe, examples, len(members)),
                 )
             )
@@ -199,5 +235,8 @@ def _makespan(stacks: Sequence[StackPlan], processes: int) -> float:
 
 
 def spelled_bytes(count: float) -> str:
-    """`512 MB`, `1.5 GB`."""
-    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{max(count / 1e6, 1):.0f} MB"
+    """`800 bytes`, `512 MB`, `1.5 GB`."""
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "KB")):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} bytes"

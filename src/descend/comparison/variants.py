@@ -9,6 +9,7 @@ from typing import Any
 
 from descend.comparison.cost import steps_of
 from descend.comparison.goal import Goal, goal_of
+from descend.comparison.values import identity
 from descend.data.examples import Examples
 from descend.errors import DataError, DescendError, NetworkError, RecipeError
 from descend.intake import Arrays, completed_for, examples_of
@@ -20,6 +21,8 @@ from descend.recipe.defaults import with_scales
 from descend.training.agreement import evaluated_splits
 from descend.training.pretraining import machines_of
 from descend.training.targets import check_outputs
+
+Edits = Mapping[str, Any]
 
 IMPOSSIBLE = (RecipeError, DataError, NetworkError)
 
@@ -64,23 +67,24 @@ class Builder:
         self.of_first = ""
         self.loaded: dict[str, Examples] = {}
 
-    def build(self, given: Sequence[tuple[str, Mapping[str, Any], Recipe]]) -> list[Variant]:
-        """A variant for each (name, edits, edited recipe); raises where none can be built.
+    def build(self, base: Recipe, named: Sequence[tuple[str, Edits]]) -> list[Variant]:
+        """A variant for each name and its edits of the base; one that cannot be has its reason.
 
-        RecipeError also where two variants do not learn from the same examples: their seeds would
-        not be pairs.
+        Raises where none can be built, or where a value is none of its field at all: that is a slip
+        and no variant. RecipeError also where two variants do not learn from the same examples: their
+        seeds would not be pairs.
         """
-        variants, errors = [], []
-        for name, edits, recipe in given:
+        variants = []
+        errors: dict[int, DescendError] = {}
+        for place, (name, edits) in enumerate(named):
             try:
-                variants.append(self.built(name, edits, recipe))
+                variants.append(self.built(name, edits, base.edited(edits)))
             except UnlikeExamples:
                 raise
             except IMPOSSIBLE as error:
-                errors.append(error)
+                errors[place] = error
                 variants.append(Variant(name, edits, None, reason=error.message))
-        if errors and len(errors) == len(variants):
-            raise errors[0]
+        _check_values(base, named, errors)
         return variants
 
     def built(self, name: str, edits: Mapping[str, Any], recipe: Recipe) -> Variant:
@@ -112,12 +116,47 @@ class Builder:
     def _check_alike(self, name: str, examples: Examples) -> None:
         if self.examples is None:
             self.examples, self.of_first = examples, name
+        elif examples.task != self.examples.task:
+            raise UnlikeExamples(
+                "variants must have one task, or no metric is that of all: "
+                f"{name!r} is {examples.task}, {self.of_first!r} {self.examples.task}"
+            )
         elif examples.fingerprint != self.examples.fingerprint:
             raise UnlikeExamples(
                 "variants must learn from the same examples, or their seeds are no pairs: "
                 f"those of {name!r} differ from those of {self.of_first!r}",
                 hint="compare on each set of examples by itself; `data.scale` may vary",
             )
+
+
+def _check_values(
+    base: Recipe, named: Sequence[tuple[str, Edits]], errors: Mapping[int, DescendError]
+) -> None:
+    """Raise the error of the first value that is impossible whatever else varies."""
+    possible = {
+        (field, identity(value))
+        for place, (_, edits) in enumerate(named)
+        if place not in errors
+        for field, value in edits.items()
+    }
+    for place, error in errors.items():
+        edits = named[place][1]
+        if len(errors) == len(named) or any(
+            (field, identity(value)) not in possible
+            and is_about(error, field)
+            and not _is_possible(base, field, value)
+            for field, value in edits.items()
+        ):
+            raise error
+
+
+def _is_possible(base: Recipe, field: str, value: Any) -> bool:
+    """Whether a field may have this value, as far as can be said without examples."""
+    try:
+        base.edited({field: value})
+    except RecipeError:
+        return False
+    return True
 
 
 def is_about(error: DescendError, field: str) -> bool:
@@ -137,4 +176,4 @@ def check(recipe: Recipe, examples: Examples) -> None:
 
 
 class UnlikeExamples(RecipeError):
-    """Two variants learn from different examples."""
+    """Two variants learn from different examples, or something else from them."""
