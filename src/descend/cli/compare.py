@@ -13,7 +13,7 @@ from descend.cli.usage import Bytes, OneOf, Whole
 if TYPE_CHECKING:
     from descend.comparison.comparing import Prepared
 
-SEARCHES = ("random", "tpe", "gp", "cmaes", "qmc", "nsgaii")
+SEARCHES = ("tpe", "gp", "cmaes", "nsgaii", "qmc", "random")
 
 
 @click.command("compare")
@@ -114,6 +114,7 @@ def command(
     """
     from descend.api import compare
     from descend.cli.comparison import Narrator, PlanShown, put_plan, show
+    from descend.intake import as_comparison
     from descend.recipe.edits import parse_edit
 
     tell_of_downloads(quiet)
@@ -122,13 +123,15 @@ def command(
         if plan:
             put_plan(prepared, as_json)
             raise PlanShown
-        narrator.begin(prepared)
+        narrator.begin(prepared, "" if as_json else story)
 
+    varied = _varied(recipes, vary, sample)
+    story = "" if varied else as_comparison(recipes[0])[2].story
     with Narrator.telling(quiet) as narrator:
         try:
             comparison = compare(
                 recipes[0],
-                **_varied(recipes, vary, sample),
+                **varied,
                 **{name: value for name, value in asked.items() if value is not None},
                 edits=dict(parse_edit(edit) for edit in edits),
                 data_dir=data_dir,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from descend.cli import INTERRUPTED
+from descend.cli.checks import put_checks, summed_up
 from descend.cli.outcome import counted, duration
 from descend.cli.output import put, put_json, put_table, say, styled
 from descend.cli.progress import Rate, Teller, clock, telling
+from descend.cli.texts import columns, put_wrapped, shortened, wrapped
 
 if TYPE_CHECKING:
     from descend.comparison.comparing import Prepared
@@ -58,8 +58,10 @@ class Narrator:
         with telling(quiet, parts_of) as teller:
             yield cls(teller, quiet)
 
-    def begin(self, prepared: Prepared) -> None:
-        """Say what is about to be trained."""
+    def begin(self, prepared: Prepared, story: str = "") -> None:
+        """Tell the story and say what is about to be trained."""
+        if story:
+            put(f"{wrapped(story)}\n")
         say(headline(prepared), self.quiet)
 
     def tell(self, number: int, rounds: int, stacks: Sequence[str]) -> Callable[[Advance], None]:
@@ -94,10 +96,14 @@ def parts_of(stage: Stage, rate: Rate, digits: int) -> dict[str, str]:
 def headline(prepared: Prepared) -> str:
     """The question in a line: data, variants, seeds, metric, networks, stacks."""
     variants, seeds = len(prepared.variants), len(prepared.question.seeds)
+    question = prepared.question
+    of = f"{counted(variants, 'variant')} × {counted(seeds, 'seed')}"
+    if question.search is not None:
+        of = f"{question.search}: {variants} of {question.axes.samples:,} draws × {seeds} seeds"
     return " · ".join(
         [
-            prepared.question.name,
-            f"{counted(variants, 'variant')} × {counted(seeds, 'seed')}",
+            question.name,
+            of,
             prepared.goal.metric,
             counted(len(prepared.plan.stacks), "stack"),
         ]
@@ -137,7 +143,7 @@ def put_plan(prepared: Prepared, as_json: bool) -> None:
         places = sorted({place for place, _ in stack.members})
         of = prepared.variants[places[0]].name
         more = "" if len(places) == 1 else f" and {len(places) - 1} more"
-        room = columns() - 32
+        room = columns(100) - 32
         name = shortened(of, room - len(more)) + more
         rows.append([str(number), str(len(stack.members)), spelled_bytes(stack.bytes), name])
     put_table(["stack", "networks", "memory", "variants"], rows, ">>><")
@@ -185,6 +191,9 @@ def put_comparison(comparison: Comparison) -> None:
     put_verdicts(comparison)
     put()
     put_wrapped(comparison.conclusion)
+    if comparison.checks:
+        put()
+        put_expected(comparison)
     if comparison.folder is not None:
         put(f"comparison: {comparison.folder}")
 
@@ -197,10 +206,10 @@ def put_rows(comparison: Comparison) -> None:
         del table["time"], table["steps"]
     longest = max(len(row.name) for row in rows)
     for name in LEFT_OUT_FIRST:
-        if columns() - _width(table) >= min(longest, WIDE):
+        if columns(100) - _width(table) >= min(longest, WIDE):
             break
         table.pop(name, None)
-    room = max(NARROW, columns() - _width(table))
+    room = max(NARROW, columns(100) - _width(table))
     names = [shortened(row.name, room) for row in rows]
     lines = [[name, *cells] for name, *cells in zip(names, *table.values(), strict=True)]
     put_table(["variant", *table], lines, "<" + ">" * len(table))
@@ -226,25 +235,12 @@ def put_verdicts(comparison: Comparison) -> None:
         put_wrapped(f"{'; '.join(names)}: {verdict}", indent="  ")
 
 
-def put_wrapped(text: str, indent: str = "") -> None:
-    """A paragraph as wide as the terminal, its further lines a bit to the right."""
-    for line in textwrap.wrap(
-        text, columns(), initial_indent=indent, subsequent_indent=f"{indent}  " if indent else ""
-    ):
-        put(line)
-
-
-def columns() -> int:
-    """The width of the terminal, 100 at most and 40 at least."""
-    return max(40, min(shutil.get_terminal_size().columns, 100))
-
-
-def shortened(name: str, room: int) -> str:
-    """A name with its middle left out where it is too long."""
-    if len(name) <= room:
-        return name
-    half = (room - 1) // 2
-    return f"{name[:half]}…{name[-(room - 1 - half) :]}"
+def put_expected(comparison: Comparison) -> None:
+    """The verdicts that the file expects, beside those that were found."""
+    checks = comparison.checks
+    rows = [(one.met, one.found or "none", one.expected, one.what) for one in checks]
+    put_checks(rows, [check.why_not for check in checks])
+    put(summed_up([check.met for check in checks]))
 
 
 def _width(table: dict[str, list[str]]) -> int:

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from descend.cli.comparison import columns
 from descend.cli.outcome import counted
 from descend.cli.output import put, styled
+from descend.cli.texts import columns
 
 if TYPE_CHECKING:
     from descend.diagnosis.examination import Examination
@@ -38,7 +38,7 @@ def lines_of(finding: Finding) -> Iterator[str]:
     since = [f"since step {finding.since:,}"] if finding.since else []
     head = f"{finding.code} {finding.name}"
     evidence = " · ".join([*where, *since, finding.evidence])
-    first, *others = textwrap.wrap(f"{head}   {evidence}", columns(), subsequent_indent="  ")
+    first, *others = textwrap.wrap(f"{head}   {evidence}", columns(100), subsequent_indent="  ")
     yield first.replace(head, styled(head, fg=COLOURS[str(finding.severity)], bold=True), 1)
     yield from others
     yield from _labelled(str(finding.severity), finding.cause)
@@ -65,7 +65,7 @@ def spelled_remedy(remedy: Remedy) -> str:
 def _labelled(label: str, text: str) -> Sequence[str]:
     return textwrap.wrap(
         text,
-        columns(),
+        columns(100),
         initial_indent=f"  {label:{LABEL - 2}}",
         subsequent_indent=" " * LABEL,
     )

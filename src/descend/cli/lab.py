@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from descend.cli import INTERRUPTED, options
+from descend.cli.checks import put_checks, summed_up
 from descend.cli.output import put, put_json, put_table, say, styled, tell_of_downloads
+from descend.cli.texts import wrapped
 
 if TYPE_CHECKING:
     from descend.cli.progress import Teller
@@ -139,12 +138,19 @@ def show(result: LabResult, as_json: bool) -> int:
     else:
         put_variants(result.runs)
     put()
-    for line in check_lines(result.checks, has_variants=len(result.runs) > 1):
-        put(line)
-    for line in reasons(result.checks):
-        put(line)
+    has_variants = len(result.runs) > 1
+    rows = [
+        (
+            check.met,
+            "none" if check.found is None else f"{check.found:.7g}",
+            check.expected,
+            claim(check, has_variants),
+        )
+        for check in result.checks
+    ]
+    put_checks(rows, [check.why_not for check in result.checks])
     put()
-    put(f"{verdict(result.checks)} ({duration(result.seconds)})")
+    put(f"{summed_up([check.met for check in result.checks])} ({duration(result.seconds)})")
     for run in result.runs.values():
         if run.folder is not None:
             put(f"run: {run.folder}")
@@ -174,66 +180,7 @@ def mean_of(metrics: Sequence[Mapping[str, Any]], name: str) -> float | None:
     return fmean(values) if values else None
 
 
-def check_lines(checks: Sequence[Check], has_variants: bool) -> list[str]:
-    """Each expectation beside what was found, wrapped so that a terminal breaks no line."""
-    rows = [("", "found", "expected", "")]
-    for check in checks:
-        found = "none" if check.found is None else f"{check.found:.7g}"
-        rows.append((VERDICTS[check.met], found, check.expected, claim(check, has_variants)))
-    widths = [max(len(row[place]) for row in rows) for place in range(3)]
-    indent = " " * (sum(widths) + 6)
-    room = max(columns(), len(indent) + 24)
-    lines = []
-    for row in rows:
-        cells = "".join(f"{cell:{width}}  " for cell, width in zip(row, widths, strict=False))
-        first, *others = textwrap.wrap(row[3], room - len(indent)) or [""]
-        lines.append(coloured(f"{cells}{first}".rstrip()))
-        lines += [indent + line for line in others]
-    return [styled(lines[0], bold=True), *lines[1:]]
-
-
 def claim(check: Check, has_variants: bool) -> str:
     """What an expectation is about and where it comes from."""
     needs_variant = has_variants and check.variant.lower() not in check.what.lower()
     return f"{f'{check.variant}: ' if needs_variant else ''}{check.what} ({check.source})"
-
-
-NOT_COMPARABLE = "-"
-VERDICTS = {True: "ok", False: "differs", None: NOT_COMPARABLE}
-COLOURS = {"ok": "green", "differs": "red"}
-
-
-def coloured(line: str) -> str:
-    """A line with its verdict, if it begins with one, in that verdict's colour."""
-    for word, colour in COLOURS.items():
-        if line.startswith(f"{word} "):
-            return styled(word, fg=colour) + line.removeprefix(word)
-    return line
-
-
-def reasons(checks: Sequence[Check]) -> list[str]:
-    """Why some expectations were not judged, a line for each reason."""
-    counts = Counter(check.why_not for check in checks if check.met is None)
-    return [f"{NOT_COMPARABLE} {count} not comparable: {why}" for why, count in counts.items()]
-
-
-def verdict(checks: Sequence[Check]) -> str:
-    """How many expectations were met, in a sentence."""
-    judged = [check for check in checks if check.met is not None]
-    differing = sum(check.met is False for check in judged)
-    if not judged:
-        return "no result can be compared with the expected one"
-    if differing:
-        return f"{differing} of {len(judged)} results differ from the expected ones"
-    return f"{len(judged)} of {len(judged)} results are as expected"
-
-
-def wrapped(text: str) -> str:
-    """Paragraphs, each wrapped to the terminal."""
-    paragraphs = (" ".join(part.split()) for part in text.strip().split("\n\n"))
-    return "\n\n".join(textwrap.fill(paragraph, columns()) for paragraph in paragraphs)
-
-
-def columns() -> int:
-    """The width of texts: that of the terminal, 80 at most."""
-    return max(20, min(shutil.get_terminal_size().columns, 80))
