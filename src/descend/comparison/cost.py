@@ -50,7 +50,9 @@ def run_bytes(recipe: Recipe, examples: Examples) -> int:
     per_epoch, total = steps_of(recipe, examples)
     epochs = -(-total // per_epoch)
     copies = 3 + _optimizer_copies(recipe) + (given.early_stopping is not None)
-    batch = rows * (examples.features + BUFFERS * sum(block.fan_out for block in blocks))
+    # a batch of all examples is the same memory for all runs
+    gathered = examples.features if total > epochs else 0
+    batch = rows * (gathered + BUFFERS * sum(block.fan_out for block in blocks))
     samples = given.measure_first + (total // given.measure_every if given.measure_every else 0)
     return number * (copies * parameters + batch) + 24 * epochs + 64 * len(blocks) * samples
 
