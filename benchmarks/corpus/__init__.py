@@ -1,0 +1,1 @@
+"""Training cases with known faults: read, told as recipes, diagnosed, and scored."""

@@ -1,0 +1,198 @@
+"""Verdicts: what descend says of a case, in the corpus's words and with its layers."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from descend.diagnosis.checking import check
+from descend.errors import DescendError
+from descend.findings.finding import Finding
+from descend.recipe.complaints import ImpossibleRecipe
+from descend.recipe.known import without_places
+
+from .arrays import as_examples, load
+from .cases import Case
+from .causes import causes_of
+from .reasons import LeftOut, NoRunner
+from .recipes import Told, told
+
+CANNOT_BE_BUILT = "D100"
+LAYER = re.compile(r"network\.layers\.(\d+)\.")
+DONE = "done"
+
+
+class TooLong(BaseException):
+    """The time for a case is over; no handler of ordinary errors may keep this."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """How cases are diagnosed. seconds: the limit for each."""
+
+    folder: Path
+    data_dir: Path | None = None
+    seeds: int = 3
+    seconds: float = 120.0
+    is_check_only: bool = False
+
+
+@dataclass(frozen=True)
+class Named:
+    """A finding. layers: places in the case's list, none where it names no layer."""
+
+    code: str
+    name: str
+    severity: str
+    causes: tuple[str, ...]
+    layers: tuple[int, ...]
+    evidence: str = ""
+    is_consequence: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a case. state: "done", or why there are no findings; budget: the share of the
+    planned training that the verdict cost, where this is known."""
+
+    state: str
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    named: tuple[Named, ...] = ()
+    budget: float | None = None
+    seconds: float = 0.0
+    checks: tuple[str, ...] = ()
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def verdict(case: Case, means: Means) -> Verdict:
+    """The verdict on a case, whatever happens on the way."""
+    began = time.perf_counter()
+    notes: tuple[str, ...] = ()
+    tree: dict[str, Any] = {}
+    try:
+        with at_most(means.seconds), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if case.has_loop:
+                return by_watching(case, means)
+            arrays = load(case, means.folder, means.data_dir)
+            recipe = told(case, arrays)
+            notes, tree = tuple(recipe.notes), recipe.tree
+            examples = as_examples(arrays, recipe.tree["data"])
+            named, budget, ran = _diagnosed(recipe, examples, means)
+            state, reason = DONE, ""
+    except LeftOut as error:
+        return Verdict(error.state, str(error), notes, recipe=tree)
+    except TooLong:
+        state, reason, named, budget, ran = "too long", f"over {means.seconds:g} s", [], None, ()
+    except Exception as error:  # a crash is a result: it is counted as silence, and shown
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+        state, named, budget, ran = "crashed", [], None, ()
+    seconds = time.perf_counter() - began
+    return Verdict(state, reason, notes, tuple(named), budget, seconds, tuple(ran), tree)
+
+
+def by_watching(case: Case, means: Means) -> Verdict:
+    """The verdict on a loop of the case's own, under `watch`."""
+    raise NoRunner("a loop of its own, for watch")
+
+
+def _diagnosed(
+    recipe: Told, examples: Any, means: Means
+) -> tuple[list[Named], float | None, Sequence[str]]:
+    """What is found, its cost, and the codes of the rules that could look."""
+    try:
+        if means.is_check_only or (diagnose := _diagnose()) is None:
+            found = check(recipe.tree, data=examples, seeds=means.seeds)
+            return named_by(found.findings, recipe), 0.0, found.examination.ran
+        diagnosis = diagnose(recipe.tree, data=examples, seeds=means.seeds)
+    except ImpossibleRecipe as error:
+        refused = [_refused(one.field, str(one), recipe) for one in error.problems]
+        return refused, 0.0, ()
+    except DescendError as error:
+        return [_refused("recipe", error.message, recipe)], 0.0, ()
+    ran = getattr(getattr(diagnosis, "examination", None), "ran", ())
+    return named_by(diagnosis.findings, recipe), getattr(diagnosis, "budget", None), ran
+
+
+def _diagnose() -> Any:
+    try:
+        from descend.diagnosis.diagnosing import diagnose
+    except ImportError:
+        return None
+    return diagnose
+
+
+def named_by(findings: Sequence[Finding], recipe: Told) -> list[Named]:
+    """The findings in order, each followed by its consequences."""
+    named = []
+    for finding in findings:
+        named.append(_named(finding, recipe, is_consequence=False))
+        named += [_named(one, recipe, is_consequence=True) for one in _below(finding)]
+    return named
+
+
+def _below(finding: Finding) -> Iterator[Finding]:
+    for one in finding.consequences:
+        yield one
+        yield from _below(one)
+
+
+def _named(finding: Finding, recipe: Told, *, is_consequence: bool) -> Named:
+    if finding.code == CANNOT_BE_BUILT:
+        return _refused(_first_quoted(finding.cause), finding.evidence, recipe)
+    place = finding.place
+    number = place.number if place is not None and place.kind == "layer" else None
+    return Named(
+        finding.code,
+        finding.name,
+        finding.severity or "warning",
+        causes_of(finding.code),
+        () if number is None else tuple(recipe.places[number - 1]),
+        finding.evidence,
+        is_consequence,
+    )
+
+
+def _refused(field_name: str, sentence: str, recipe: Told) -> Named:
+    """What descend says of a recipe that it cannot build, by the field that this is about."""
+    code = f"{CANNOT_BE_BUILT} {without_places(field_name)}"
+    layers: tuple[int, ...] = ()
+    if (number := LAYER.match(field_name)) is not None:
+        layers = tuple(recipe.places[int(number[1])])
+    elif field_name.startswith("network.output"):
+        layers = tuple(recipe.places[-1])
+    return Named(code, "cannot-be-built", "error", causes_of(code), layers, sentence)
+
+
+def _first_quoted(sentence: str) -> str:
+    return sentence.split("`")[1] if sentence.count("`") > 1 else ""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise TooLong in the block when the time is over."""
+
+    def over(signum: int, frame: FrameType | None) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,108 @@
+"""Networks with known faults, and healthy ones: what is found, what is named, and what is alarmed.
+
+Cases are JSON files (--cases); each is told as a recipe and goes through `check` and `diagnose`.
+With --replay nothing is diagnosed: the cases are trained, to see that the recipes mean the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+from side_by_side import ROOT, machine, one_thread
+
+SHARED = ROOT.parent / "shared"
+One = TypeVar("One")
+Result = TypeVar("Result")
+
+
+def main() -> None:
+    """Diagnose the cases, or replay them, and tell how it went."""
+    given = options().parse_args()
+    folder = given.cases or SHARED / "corpus"
+    if not folder.is_dir():
+        sys.exit(f"no cases: {folder} is not there; name a folder with --cases")
+    from corpus.cases import chosen, read
+    from corpus.verdicts import Means
+
+    one_thread()
+    cases = chosen(read(folder), given.only, given.origin, given.half)
+    means = Means(folder, given.data_dir, given.seeds, given.seconds, given.check_only)
+    if given.replay:
+        from corpus.replay import replay, table
+
+        replays = told(in_turn(partial(replay, means=means), cases, given.jobs), len(cases))
+        print(table(replays))
+        write(given.json, {"replays": [one.to_json() for one in replays]})
+        return
+    from corpus.score import Judged, summary
+    from corpus.table import table as scores
+    from corpus.verdicts import verdict
+
+    verdicts = told(in_turn(partial(verdict, means=means), cases, given.jobs), len(cases))
+    judged = [Judged(case, one) for case, one in zip(cases, verdicts, strict=True)]
+    print(scores(judged))
+    asked = {name: getattr(given, name) for name in ("only", "origin", "half", "seeds", "seconds")}
+    write(
+        given.json,
+        {
+            "asked": {**asked, "check_only": given.check_only},
+            "summary": summary(judged),
+            "cases": [one.to_json() for one in judged],
+            "machine": machine(),
+        },
+    )
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be asked on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=Path, metavar="DIR", help="the folder of the case files")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write cases and summary there")
+    parser.add_argument("--only", metavar="GLOB", help="the cases with such names, as 'so-*'")
+    parser.add_argument("--origin", help="the cases of one origin")
+    parser.add_argument("--half", choices=("A", "B"), help="tune on one half, report the other")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, default 1")
+    parser.add_argument("--seeds", type=int, default=3, help="networks for each case, default 3")
+    parser.add_argument("--seconds", type=float, default=120, help="the limit for each case")
+    parser.add_argument("--data-dir", type=Path, help="where MNIST is, if not in DESCEND_DATA")
+    parser.add_argument("--check-only", action="store_true", help="look, and train nothing")
+    parser.add_argument("--replay", action="store_true", help="train the cases as they are told")
+    return parser
+
+
+def in_turn(work: Callable[[One], Result], cases: Sequence[One], jobs: int) -> Iterator[Result]:
+    """The results in order, as they come; in so many processes."""
+    if jobs <= 1:
+        yield from map(work, cases)
+        return
+    with get_context("spawn").Pool(jobs, one_thread) as pool:
+        yield from pool.imap(work, cases)
+
+
+def told(results: Iterable[Result], of: int) -> list[Result]:
+    """All results, with how far it is on stderr."""
+    done = []
+    for number, result in enumerate(results, start=1):
+        done.append(result)
+        if sys.stderr.isatty():
+            print(f"\r{number} of {of}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    return done
+
+
+def write(path: Path | None, document: dict[str, Any]) -> None:
+    """Write the document where it is asked for."""
+    if path is not None:
+        path.write_text(json.dumps(document, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
