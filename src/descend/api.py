@@ -24,11 +24,11 @@ from descend.comparison.comparing import (
 from descend.comparison.comparison import Comparison
 from descend.comparison.draws import draws_of
 from descend.comparison.file import Compare
-from descend.comparison.folder import ComparisonFolder
+from descend.comparison.folder import ComparisonFolder, is_comparison
 from descend.comparison.judgement import why_not
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
-from descend.errors import DataError, NetworkError, RecipeError
+from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.intake import (
     Arrays,
     as_comparison,
@@ -228,7 +228,10 @@ def compare(
         before(prepared)
     if out is None:
         with TemporaryDirectory(prefix="descend-") as root:
-            comparison = carry_on(lambda: begin(prepared, root), means, tell, prepared)
+            try:
+                comparison = carry_on(lambda: begin(prepared, root), means, tell, prepared)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("stopped at once; nothing was kept") from None
             return replace(comparison, folder=None)
     return carry_on(lambda: begin(prepared, out), means, tell, prepared)
 
@@ -267,10 +270,20 @@ def resume(
     Raises RunError where the folder is none of a run or another process trains in it, and DataError
     where its data have changed.
     """
+    if is_comparison(run):
+        raise RunError(
+            f"RUN must be the folder of a run: {str(run)!r} is one of a comparison",
+            hint="descend.resume_comparison goes on with it",
+        )
     folder = RunFolder.open(run)
     if folder.read_facts()["status"] in OVER:
         folder.drop_checkpoint()  # of a run that was killed when only that was left to do
         return Run.read(run)
+    if is_comparison(comparison := folder.path.absolute().parent.parent):
+        raise RunError(
+            f"RUN must be a run of its own: {str(run)!r} is a stack of a comparison",
+            hint=f"`descend resume {comparison}` goes on with all of them",
+        )
     with folder.locked():
         facts = folder.read_facts()
         if facts["status"] in OVER:  # meanwhile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Callable
@@ -442,3 +443,57 @@ def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(descend.RunError, match="`--out` must be a folder that can be written"):
         compare(tmp_path / "out")
+
+
+@pytest.mark.parametrize("means", [{"processes": 0}, {"processes": -1}, {"memory": 0}])
+def test_means_that_are_none_are_refused(means: dict[str, Any], tmp_path: Path) -> None:
+    """Neither no process nor no memory trains anything."""
+    (name,) = means
+    with pytest.raises(descend.RunError, match=f"`{name}` must be a whole number, 1 or more"):
+        compare(tmp_path, **means)
+
+
+def test_a_stack_is_no_run_to_be_resumed_by_itself(tmp_path: Path) -> None:
+    """Its comparison is; a finished one is read like any other run."""
+    comparison = compare(tmp_path)
+    assert comparison.folder is not None
+    with pytest.raises(descend.RunError, match="is one of a comparison"):
+        descend.resume(comparison.folder)
+    stack = comparison.folder / "stacks" / "1-001"
+    assert descend.resume(stack).status == "finished"
+    facts = RunFolder(stack).read_facts()
+    RunFolder(stack).write_facts({**facts, "status": "joined"})
+    with pytest.raises(descend.RunError, match="is a stack of a comparison") as caught:
+        descend.resume(stack)
+    assert f"descend resume {comparison.folder}" in str(caught.value)
+
+
+def test_a_second_ctrl_c_without_a_folder_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And names no folder to go on in."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def tell(*_: Any) -> Callable[[Any], None]:
+        def twice(advance: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+        return twice
+
+    with pytest.raises(KeyboardInterrupt, match="stopped at once; nothing was kept"):
+        compare(None, tell=tell)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wish_to_stop_without_a_folder_returns_what_there_is() -> None:
+    """Status and rows say that it is not the end."""
+
+    def tell(*_: Any) -> Callable[[Any], None]:
+        return lambda advance: signal.raise_signal(signal.SIGINT) if advance.step == 4 else None
+
+    comparison = compare(None, tell=tell)
+    assert comparison.status == "interrupted"
+    assert {one.status for one in comparison.results} == {"interrupted", "waiting"}
+    assert comparison.table.height == 12
+    assert comparison.conclusion == "Nothing can be compared: no variant was trained to its end."

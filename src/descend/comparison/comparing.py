@@ -107,6 +107,9 @@ def prepare(question: Question, means: Means, *, is_large_allowed: bool = False)
             f"{question.axes.count:,} variants × {len(question.seeds):,} seeds are {count:,}",
             hint="`--yes` trains them all, `--sample` and `--halving` search with fewer",
         )
+    for name, given in (("processes", means.processes), ("memory", means.memory)):
+        if given is not None and (not isinstance(given, int) or given < 1):
+            raise RunError(f"`{name}` must be a whole number, 1 or more: {given!r}")
     builder = Builder(means.data, means.data_dir, question.metric, question.target)
     device = device_named(means.device)
     processes = means.processes or cores()

@@ -78,7 +78,7 @@ class ComparisonFolder:
             raise KeyboardInterrupt(message) from None
 
     def tidy(self) -> None:
-        """Nothing is left to go on from: what killed processes had only begun is removed as well."""
+        """Remove what there was to go on from, and what killed processes had only begun."""
         for path in self.stacks.iterdir():
             RunFolder(path).drop_checkpoint()
             files.remove_begun(path.rglob(f".*{files.TEMPORARY}"))

@@ -71,8 +71,8 @@ class Builder:
         """A variant for each name and its edits of the base; one that cannot be has its reason.
 
         Raises where none can be built, or where a value is none of its field at all: that is a slip
-        and no variant. RecipeError also where two variants do not learn from the same examples: their
-        seeds would not be pairs.
+        and no variant. RecipeError also where two variants do not learn from the same examples:
+        their seeds would not be pairs.
         """
         variants = []
         errors: dict[int, DescendError] = {}
