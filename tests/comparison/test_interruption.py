@@ -93,7 +93,7 @@ def test_a_kill_between_two_rounds_loses_nobody(
     assert victim(out=out, told=4, signals=[signal.SIGINT]) == 0
     comparison = the_only(out)
     seen = set()
-    for moment in range(4, 100, 8):
+    for moment in range(4, 100, 13):
         copy = tmp_path / str(moment)
         shutil.copytree(comparison, copy)
         assert victim(comparison=copy, hook=moment, checkpoint_seconds=1000) == KILLED
@@ -282,6 +282,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory, victim: Victim) -> Path:
 CROWD: dict[str, Any] = {"options": {"processes": 2, "halving": None}, "training": SLOW}
 
 
+@pytest.mark.slow
 @needs_proc
 def test_ctrl_c_is_passed_on_to_the_processes(victim: Victim, crowd: Path, tmp_path: Path) -> None:
     """They save what they have, and are gone when the comparison returns."""
@@ -310,6 +311,7 @@ def test_a_second_ctrl_c_ends_the_processes_at_once(victim: Victim, tmp_path: Pa
     assert descend.load_comparison(comparison).status == "running"
 
 
+@pytest.mark.slow
 @needs_proc
 def test_processes_whose_comparison_is_killed_end_by_themselves(
     victim: Victim, crowd: Path, tmp_path: Path
@@ -331,6 +333,7 @@ def compare_in_processes(out: Path, tell: Callable[[Any], None]) -> Comparison:
         return descend.compare(tree, tell=lambda *_: tell, **options)
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_process_that_is_killed_has_its_stack_tried_again(crowd: Path, tmp_path: Path) -> None:
     """Once is an accident: the result is the same."""
