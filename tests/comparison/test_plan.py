@@ -198,12 +198,12 @@ def test_memory_limits_the_size_of_stacks() -> None:
     """Each stack fits, a larger one would not, and their sum is what the plan says."""
     recipe, examples = complete_with_examples(BASE.edited({"network.hidden": [256, 256]}))
     base = BASE.edited({"network.hidden": [256, 256]})
-    of_ten = examples_bytes(examples) + stack_bytes(recipe, examples, 10)
-    made, *_ = planned([{"training.lr": 0.1}, {"training.lr": 0.2}], 20, memory=of_ten, base=base)
-    assert max(sizes(made)) <= 10
+    of_five = examples_bytes(examples) + stack_bytes(recipe, examples, 5)
+    made, *_ = planned([{"training.lr": 0.1}, {"training.lr": 0.2}], 20, memory=of_five, base=base)
+    assert max(sizes(made)) <= 5
     assert sum(sizes(made)) == 40
-    assert len(made.stacks) == 4
-    assert made.bytes <= of_ten
+    assert len(made.stacks) == 8
+    assert made.bytes <= of_five
     for stack in made.stacks:
         assert stack.bytes >= len(stack.members) * run_bytes(recipe, examples)
 
@@ -286,11 +286,21 @@ def test_little_work_stays_in_one_process() -> None:
 
 
 def test_stacks_stay_within_the_cache() -> None:
-    """A thousand wide networks are many stacks, never fewer than four networks each."""
+    """Each of forty wide networks is a stack of its own, and two thousand tiny ones are one."""
     made, *_ = planned([{"network.hidden": [1000, 1000], "training.optimizer": "adam"}], 40)
-    assert sizes(made) == [4] * 10
+    assert sizes(made) == [1] * 40
+    made, *_ = planned([{"network.hidden": [200, 200], "training.optimizer": "adam"}], 40)
+    assert 4 < sizes(made)[0] < 20
     tiny, *_ = planned([{}], 2000)
     assert sizes(tiny) == [2000]
+
+
+def test_a_gpu_gets_stacks_as_large_as_memory_holds() -> None:
+    """It has no cache that a stack should stay in."""
+    variants, builder = built([{"network.hidden": [1000, 1000], "training.optimizer": "adam"}])
+    members = [(0, seed) for seed in range(40)]
+    made = plan(variants, members, builder.examples_of, processes=1, memory=MUCH, is_on_cpu=False)
+    assert sizes(made) == [40]
 
 
 def test_the_expected_time_grows_with_the_steps() -> None:

@@ -311,12 +311,13 @@ def test_stacks_that_cannot_join_go_on_apart(tmp_path: Path) -> None:
     training = {**TREE["training"], "optimizer": "sgd", "measure_first": 0}
     network = {"hidden": [4], "activation": "relu"}
     tree = {**TREE, "training": training, "network": network}
-    # so many networks that the weights of one stack would fill the cache: several stacks of a kind
+    # more networks than the cache has room for the weights and gradients of: stacks of four
+    parameters = (2 + 1) * 4 + (4 + 1) * 1
     vary = {"training.lr": [0.3, 1e300, 0.1, 0.2]}
     import descend.comparison.plan as module
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CACHE_BYTES", 1)
+        patch.setattr(module, "CACHE_BYTES", 4 * 2 * parameters * torch.float64.itemsize)
         comparison = compare(tmp_path, tree=tree, vary=vary, halving=2)
         whole = compare(tmp_path, tree=tree, vary=vary)
     first, second, _ = rounds_of(comparison)

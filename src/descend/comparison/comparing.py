@@ -124,7 +124,14 @@ def prepare(question: Question, means: Means, *, is_large_allowed: bool = False)
         if variant.recipe is not None
         for seed in question.seeds
     ]
-    planned = plan(variants, members, builder.examples_of, processes=busy, memory=memory)
+    planned = plan(
+        variants,
+        members,
+        builder.examples_of,
+        processes=busy,
+        memory=memory,
+        is_on_cpu=device.type == "cpu",
+    )
     of_data = data_facts(
         builder.examples, is_from_arrays=means.data is not None, data_dir=means.data_dir
     )
@@ -372,6 +379,7 @@ class _Work:
             self.builder.examples_of,
             processes=self.facts["processes"],
             memory=self.facts["memory"],
+            is_on_cpu=self.facts["device"] == "cpu",
         )
 
     def _continued(self, rounds: Sequence[Round], members: Sequence[Member]) -> Round:
