@@ -1,4 +1,6 @@
-"""Side by side: the same work by several programs, in turn in one process, one thread each.
+"""Side by side: the same work by several programs, in turn, started from one process.
+
+They have one thread each, or where `both_cores` says so whatever they use best.
 
 A ratio is taken within a round, where the programs run one after the other: what else the machine
 does at that time then slows all of them. Medians over the rounds are printed with their range.
@@ -14,7 +16,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -25,9 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Before numpy, torch, JAX or Keras is imported: they read these once.
 for _library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
+_XLA_FLAGS = os.environ.get("XLA_FLAGS", "")
 os.environ["XLA_FLAGS"] = (
-    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 "
-    + os.environ.get("XLA_FLAGS", "")
+    "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1 " + _XLA_FLAGS
 )
 sys.path.insert(0, str(ROOT / "src"))  # this tree, installed or not
 
@@ -68,6 +70,7 @@ class Result:
     about: str
     unit: str
     goals: Sequence[Goal] = ()
+    threads: str = "1 thread"
     seconds: Seconds = field(default_factory=dict)
     processor: Seconds = field(default_factory=dict)
     outcomes: dict[str, float] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class Result:
             "claim": self.claim,
             "about": self.about,
             "unit": self.unit,
+            "threads": self.threads,
             "parts": parts,
             "outcomes": self.outcomes,
             "machine": machine(),
@@ -120,6 +124,22 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def both_cores() -> None:
+    """Let JAX use all cores, before it is imported; torch has one thread where nobody says more."""
+    one_thread()
+    os.environ["XLA_FLAGS"] = _XLA_FLAGS
+
+
+def as_one(contender: Contender) -> Contender:
+    """The same with all its parts timed together, as training."""
+
+    def work() -> None:
+        for part in contender.parts.values():
+            part()
+
+    return replace(contender, parts={"training": work})
 
 
 def measure(
@@ -145,7 +165,7 @@ def measure(
 def report(result: Result, path: Path | None) -> None:
     """Print a result, and write it where asked."""
     rounds = len(next(iter(result.seconds["training"].values())))
-    print(f"{result.claim}: {result.about}; {rounds} rounds, 1 thread")
+    print(f"{result.claim}: {result.about}; {rounds} rounds, {result.threads}")
     for part, by_name in result.seconds.items():
         print(
             f"  {f'{part}, {result.unit}':26}{'median (range)':30}times ours (range)   by processor"
@@ -196,9 +216,15 @@ def machine() -> dict[str, Any]:
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:
     """Seconds by the clock, and of the processor; less where the machine did something else."""
-    begin = perf_counter(), process_time()
+    begin = perf_counter(), _processor_time()
     work()
-    return perf_counter() - begin[0], process_time() - begin[1]
+    return perf_counter() - begin[0], _processor_time() - begin[1]
+
+
+def _processor_time() -> float:
+    """What this process has had of the processor, with those that it started and that ended."""
+    times = os.times()
+    return process_time() + times.children_user + times.children_system
 
 
 def _milliseconds(seconds: Sequence[float]) -> str:

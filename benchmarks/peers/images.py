@@ -14,28 +14,31 @@ from descend.data.examples import Examples, Split
 from descend.data.idx import read_pair
 from descend.data.mnist import find, search_places
 from descend.data.preparation import Preparation
+from descend.data.sources import load
+from descend.recipe.model import Data
 
 SHARED = ROOT.parent / "shared" / "data"
 
 
 @dataclass(frozen=True)
 class Images:
-    """x: uint8 (examples, 784), y: int64 (examples,), for training and for testing."""
+    """x: uint8 (examples, pixels), y: int64 (examples,), for training and for testing."""
 
     name: str
     x: Tensor
     y: Tensor
     x_test: Tensor
     y_test: Tensor
+    brightest: int = 255
 
     def as_floats(self) -> tuple[Tensor, Tensor]:
         """Training and test images as float32 in 0..1."""
-        return self.x.float().div_(255), self.x_test.float().div_(255)
+        return self.x.float().div_(self.brightest), self.x_test.float().div_(self.brightest)
 
     def as_examples(self) -> Examples:
         """The same for descend, raw."""
         preparation = Preparation.fit(
-            self.x, self.y, task="multiclass", outputs=10, scaling="unit", brightest=255
+            self.x, self.y, task="multiclass", outputs=10, scaling="unit", brightest=self.brightest
         )
         return Examples(
             name=self.name,
@@ -49,6 +52,14 @@ class Images:
             image=(28, 28),
             fingerprint="",
         )
+
+
+def digits() -> Images:
+    """scikit-learn's 8 × 8 images, split as descend splits them when nothing is said."""
+    examples = load(Data(source="digits"))
+    assert examples.test is not None
+    train, test = examples.train, examples.test
+    return Images("digits", train.x, train.y, test.x, test.y, brightest=16)
 
 
 def images(train: int, test: int, data_dir: Path | None) -> Images:

@@ -153,6 +153,56 @@ def on_images(
     return [Contender("jax", parts, outcome=lambda: loop.cost)]
 
 
+class OnImagesWithSeeds:
+    """The same with many seeds: what vmap makes of an epoch, each seed in its own order."""
+
+    def __init__(
+        self, images: Images, hidden: list[int], batch: int, lr: float, seeds: int
+    ) -> None:
+        one = OnImages(images, hidden, batch, lr, batch_norm=False)
+        self.data = one.splits[0]
+        trees = []
+        for seed in range(777, 777 + seeds):
+            torch.manual_seed(seed)
+            layers = [layer for layer in classifier(hidden, False) if hasattr(layer, "weight")]
+            trees.append(
+                [
+                    {"w": layer.weight.detach().numpy().T, "b": layer.bias.detach().numpy()}
+                    for layer in layers
+                ]
+            )
+        self.parameters = jax.tree.map(lambda *parts: jnp.asarray(numpy.stack(parts)), *trees)
+        zeros = jax.tree.map(jnp.zeros_like, self.parameters)
+        self.moments = zeros, jax.tree.map(jnp.zeros_like, zeros), jnp.zeros(seeds)
+        self.keys = jax.random.split(jax.random.key(777), seeds)
+        self.statistics: Tree = [None] * len(layers)
+        epoch = partial(OnImages._epoch, batch=batch, lr=lr)
+        over_seeds = jax.vmap(epoch, in_axes=(0, None, 0, 0, None, None))
+        self.run = jax.jit(over_seeds, donate_argnums=(0, 2))
+
+    def epoch(self) -> None:
+        self.keys, keys = jnp.moveaxis(jax.vmap(jax.random.split)(self.keys), 1, 0)
+        self.parameters, _, self.moments, costs = self.run(
+            self.parameters, self.statistics, self.moments, keys, *self.data
+        )
+        self.cost = float(costs.mean())
+
+
+def on_images_with_seeds(
+    images: Images, hidden: list[int], batch: int, *, lr: float, seeds: int, epochs: int
+) -> list[Contender]:
+    """JAX, where it is installed; its seeds train on from round to round."""
+    if not IS_HERE:
+        return []
+    loop = OnImagesWithSeeds(images, hidden, batch, lr, seeds)
+
+    def train() -> None:
+        for _ in range(epochs):
+            loop.epoch()
+
+    return [Contender("jax", {"training": train}, runs=seeds * epochs, outcome=lambda: loop.cost)]
+
+
 class Xor:
     """The XOR network with each seed: a scan over the steps of what vmap makes of one network."""
 

@@ -16,10 +16,9 @@ from peers.pictures import Pictures, ToTensor
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
-def classifier(hidden: list[int], batch_norm: bool) -> nn.Sequential:
+def classifier(hidden: list[int], batch_norm: bool, fan_in: int = 784) -> nn.Sequential:
     """Linear, batch norm where asked, ReLU, for each hidden layer, then ten logits."""
     layers: list[nn.Module] = []
-    fan_in = 784
     for units in hidden:
         norm = [nn.BatchNorm1d(units)] if batch_norm else []
         layers += [nn.Linear(fan_in, units), *norm, nn.ReLU()]
@@ -30,9 +29,10 @@ def classifier(hidden: list[int], batch_norm: bool) -> nn.Sequential:
 class OnImages:
     """The loop of the tutorials; a subclass says how it goes through the batches."""
 
-    def __init__(self, hidden: list[int], lr: float, batch_norm: bool) -> None:
+    def __init__(self, hidden: list[int], lr: float, batch_norm: bool, features: int = 784) -> None:
         torch.manual_seed(777)
-        self.model = classifier(hidden, batch_norm)
+        self.features = features
+        self.model = classifier(hidden, batch_norm, features)
         self.order = torch.Generator()
         self.order.set_state(torch.get_rng_state())  # as if both drew from one stream
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=lr)
@@ -53,7 +53,7 @@ class OnImages:
             for split in ("train", "test"):
                 right, loss, count = 0, 0.0, 0
                 for x, y in self.in_order(split):
-                    outputs = self.model(x.view(-1, 784))
+                    outputs = self.model(x.view(-1, self.features))
                     loss += float(self.criterion(outputs, y)) * len(y)
                     right += int((outputs.argmax(dim=1) == y).sum())
                     count += len(y)
@@ -104,7 +104,7 @@ class Plain(OnImages):
     def __init__(
         self, images: Images, hidden: list[int], batch: int, lr: float, batch_norm: bool
     ) -> None:
-        super().__init__(hidden, lr, batch_norm)
+        super().__init__(hidden, lr, batch_norm, images.x.shape[1])
         self.batch = batch
         self.x, self.y = images.as_floats()[0], images.y
         self.splits = {"train": (self.x, self.y), "test": (images.as_floats()[1], images.y_test)}
@@ -114,7 +114,7 @@ class Plain(OnImages):
         total = torch.zeros(())
         steps = 0
         for x, y in self.shuffled():
-            x = x.view(-1, 784)
+            x = x.view(-1, self.features)
             self.optimizer.zero_grad()
             cost = self.criterion(self.model(x), y)
             cost.backward()
@@ -153,6 +153,36 @@ def on_images(
             parts["evaluation"] = loop.evaluate
         contenders.append(Contender(name, parts, outcome=lambda loop=loop: loop.cost))
     return contenders
+
+
+class Anew:
+    """A plain training of some epochs from new weights, scored at its end.
+
+    threads: of torch, which takes more than one only where it is told to.
+    """
+
+    def __init__(
+        self, images: Images, hidden: list[int], batch: int, lr: float, epochs: int, threads: int
+    ) -> None:
+        self.settings = images, hidden, batch, lr, False
+        self.epochs, self.threads = epochs, threads
+
+    def train(self) -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        self.loop = Plain(*self.settings)
+        for _ in range(self.epochs):
+            self.loop.epoch()
+        self.loop.evaluate()
+        torch.set_num_threads(before)
+
+
+def anew(
+    images: Images, hidden: list[int], batch: int, *, lr: float, epochs: int, threads: int
+) -> list[Contender]:
+    """What a loop over many trainings takes for one of them."""
+    loop = Anew(images, hidden, batch, lr, epochs, threads)
+    return [Contender("plain torch", {"training": loop.train}, outcome=lambda: loop.loop.cost)]
 
 
 class XorTutorial:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
 from side_by_side import OURS, Contender
 from torch import Tensor
 
+import descend
 from descend.data.examples import Examples
 from descend.recipe import Recipe
 from descend.recipe.defaults import Facts, complete
@@ -139,3 +141,27 @@ def on_xor(seeds: int, steps: int, **training: Any) -> Contender:
     xor = Xor(seeds, steps, **training)
     parts = {"set-up": xor.set_up, "training": xor.train}
     return Contender(OURS, parts, runs=seeds, outcome=xor.last_loss)
+
+
+class Compared:
+    """`descend.compare`, from the recipe to the verdict; its folder is thrown away."""
+
+    def __init__(self, recipe: str | Mapping[str, Any], **options: Any) -> None:
+        self.recipe, self.options = recipe, options
+
+    def ask(self, **options: Any) -> None:
+        given = self.recipe if isinstance(self.recipe, str) else Recipe.of(self.recipe)
+        self.comparison = descend.compare(given, out=None, **self.options, **options)
+        if self.comparison.status != "finished":
+            raise SystemExit("interrupted")
+
+    def last_loss(self) -> float:
+        """The mean over the networks that ended with one."""
+        losses = [result.value("train/loss") for result in self.comparison.results]
+        return fmean(loss for loss in losses if loss == loss)
+
+
+def compared(runs: float, recipe: str | Mapping[str, Any], **options: Any) -> Contender:
+    """A comparison of so many runs, of which a part may be meant, such as their epochs."""
+    comparison = Compared(recipe, **options)
+    return Contender(OURS, {"training": comparison.ask}, runs, comparison.last_loss)

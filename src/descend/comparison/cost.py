@@ -22,8 +22,8 @@ BUFFERS = 4  # of a layer's width for each example: its sum, its output, and the
 PROBED_RUNS = 16  # from so many on the runs of a tiny network lie innermost
 PROBED_STEPS = 20
 PROBE_SECONDS = 0.1
-# Fitted to 26 stacks, from one XOR network to 784-1024-1024-10: two thirds of them take what is said
-# within a third, all within a factor of two.
+# Fitted to 26 stacks, from one XOR network to 784-1024-1024-10: two thirds of them take the time
+# given within a third, all within a factor of two.
 SMALL_LAYER = 16e-6  # seconds of Python and of some ten tensor operations in every step
 FLOPS, BYTES = 200e9, 16e9  # a core's pace on matrix products, and on numbers in memory
 PASSES = 10  # over each layer's outputs, for activations, their slopes and the loss
