@@ -1,7 +1,8 @@
 """Which findings name which cause: the only place where codes and the corpus's names meet.
 
 A code is a finding's; for a recipe that cannot be built (D100) the field follows that the complaint
-is about. A cause without a code is one that no rule names yet.
+is about. A cause without a code is one that no rule names yet. Where the corpus has several words
+for what a rule says, the rule names them all.
 """
 
 from __future__ import annotations
@@ -9,84 +10,96 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+from descend.findings.rule import rules
+
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "activation_choice": ("D100 network.layers.activation", "D100 network.activation"),
-    "batch_too_large": (),
-    "batch_too_small": (),
-    "constant_target": (),
-    "detached_graph": (),
-    "double_scaling": (),
+    "batch_too_large": ("D163",),
+    "batch_too_small": ("D155", "D213"),
+    "constant_target": ("D135",),
+    "detached_graph": ("D211",),
+    "double_scaling": ("D131",),
     "dropout_mode_inverted": (),
-    "dropout_too_high": (),
-    "dying_relu": (),
-    "excess_depth": (),
+    "dropout_too_high": ("D153", "D304"),
+    "dying_relu": ("D204",),
+    "excess_depth": ("D151",),
     "excess_width": (),
-    "exploding_gradient": (),
+    "exploding_gradient": ("D202",),
     "flipped_gradient": (),
-    "gradient_reduction_inconsistent": (),
-    "init_all_positive": (),
-    "init_gain_mismatch": (),
+    "gradient_reduction_inconsistent": ("D166",),
+    "init_all_positive": ("D105",),
+    "init_gain_mismatch": ("D103",),
     "init_scale_too_large": ("D101",),
-    "init_scale_too_small": (),
-    "init_scale_wrong": ("D101",),
+    "init_scale_too_small": ("D102",),
+    "init_scale_wrong": ("D101", "D102", "D103"),
     "label_encoding": ("D100 data",),
     "label_mismatch": (),
     "label_noise": (),
-    "label_range": ("D100 data",),
+    "label_range": ("D138", "D100 data"),
     "left_in_eval": (),
-    "log_of_nonpositive": (),
-    "loss_reduction_sum": (),
-    "loss_task_mismatch": ("D100 training.loss",),
-    "lr_too_high": (),
-    "lr_too_low": (),
-    "missing_activation": (),
+    "log_of_nonpositive": ("D111",),
+    "loss_reduction_sum": ("D165",),
+    "loss_task_mismatch": ("D118", "D100 training.loss"),
+    "lr_too_high": ("D160", "D208"),
+    "lr_too_low": ("D161", "D209"),
+    "missing_activation": ("D120",),
     "missing_eval": (),
-    "missing_output_activation": (),
-    "missing_regularization": (),
-    "missing_step": (),
+    "missing_output_activation": ("D111",),
+    "missing_regularization": ("D301",),
+    "missing_step": ("D211",),
     "missing_zero_grad": (),
-    "n_outputs_wrong": ("D100 network.outputs",),
+    "n_outputs_wrong": ("D119", "D100 network.outputs"),
     "never_trained": ("D100 training.epochs",),
-    "no_signal": (),
-    "optimizer_choice": (),
-    "optimizer_epsilon": (),
-    "oscillating_loss": (),
-    "output_activation_wrong": (),
-    "output_range": (),
-    "over_regularization": (),
-    "overfitting": (),
-    "params_not_in_optimizer": (),
-    "redundant_activation": (),
-    "relu_bottleneck": (),
-    "relu_on_output": (),
-    "saturated_activation": (),
-    "sigmoid_multiclass": (),
-    "softmax_on_multilabel": (),
-    "softmax_on_regression": (),
-    "softmax_single_unit": (),
+    "no_signal": ("D140", "D309"),
+    "optimizer_choice": ("D168",),
+    "optimizer_epsilon": ("D164",),
+    "oscillating_loss": ("D210",),
+    "output_activation_wrong": ("D112", "D113", "D114", "D115", "D116", "D117", "D123"),
+    "output_range": ("D116",),
+    "over_regularization": ("D154", "D304"),
+    "overfitting": ("D301",),
+    "params_not_in_optimizer": ("D211",),
+    "redundant_activation": ("D121",),
+    "relu_bottleneck": ("D150",),
+    "relu_on_output": ("D117",),
+    "saturated_activation": ("D205",),
+    "sigmoid_multiclass": ("D113",),
+    "softmax_on_multilabel": ("D114",),
+    "softmax_on_regression": ("D115",),
+    "softmax_single_unit": ("D112",),
     "softmax_twice": ("D110",),
-    "symmetry_init": (),
-    "target_scale_too_small": (),
-    "target_shape_broadcast": ("D100 network.outputs",),
-    "too_few_epochs": (),
-    "train_test_distribution_shift": (),
-    "train_test_scaling_mismatch": (),
-    "unbounded_activation": (),
-    "underpowered_model": (),
-    "unscaled_input": (),
-    "unscaled_target": (),
+    "symmetry_init": ("D104",),
+    "target_scale_too_small": ("D132",),
+    "target_shape_broadcast": ("D119", "D100 network.outputs"),
+    "too_few_epochs": ("D162", "D303"),
+    "train_test_distribution_shift": ("D137",),
+    "train_test_scaling_mismatch": ("D136",),
+    "unbounded_activation": ("D122",),
+    "underpowered_model": ("D152",),
+    "unscaled_input": ("D130",),
+    "unscaled_target": ("D132",),
     "unused_layers": (),
-    "vanishing_gradient": (),
-    "wrong_metric": (),
+    "vanishing_gradient": ("D151", "D201"),
+    "wrong_metric": ("D305",),
     "wrong_training_pair": (),
+}
+
+
+# Words that are no causes in the vocabulary, and that cases accept as such.
+SYMPTOMS: Mapping[str, tuple[str, ...]] = {
+    "class_imbalance": ("D305",),
+    "frozen_layers": ("D211",),
+    "nan_loss": ("D203",),
+    "slow_convergence": ("D207",),
 }
 
 
 @cache
 def _by_code() -> Mapping[str, tuple[str, ...]]:
-    codes = dict.fromkeys(code for named_by in NAMED_BY.values() for code in named_by)
+    everything = {**NAMED_BY, **SYMPTOMS}
+    codes = dict.fromkeys(code for named_by in everything.values() for code in named_by)
     return {
-        code: tuple(cause for cause, named_by in NAMED_BY.items() if code in named_by)
+        code: tuple(cause for cause, named_by in everything.items() if code in named_by)
         for code in codes
     }
 
@@ -94,6 +107,15 @@ def _by_code() -> Mapping[str, tuple[str, ...]]:
 def causes_of(code: str) -> tuple[str, ...]:
     """The causes that a finding names."""
     return _by_code().get(code, ())
+
+
+def without_cause() -> list[str]:
+    """The rules that name no cause: symptoms, and what the corpus does not ask for."""
+    return [f"{rule.code} {rule.name}" for rule in rules() if not _is_known(rule.code)]
+
+
+def _is_known(code: str) -> bool:
+    return any(known.partition(" ")[0] == code for known in _by_code())
 
 
 def without_rule() -> list[str]:

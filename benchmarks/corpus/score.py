@@ -96,9 +96,6 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
     healthy = [one for one in negatives if one.case.role != "fixed"]
     fixed = [one for one in negatives if one.case.role == "fixed"]
     located = [one for one in positives if one.case.layers]
-    budgets = [
-        one.verdict.budget for one in positives + negatives if one.verdict.budget is not None
-    ]
     return {
         "false_alarms_healthy": share(healthy, lambda one: one.is_detected),
         "false_alarms_fixed": share(fixed, lambda one: one.is_detected),
@@ -107,7 +104,8 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         "cause_named": share(positives, lambda one: one.is_cause_named),
         "layer_right": share(located, lambda one: one.is_layer_right),
         "cured": None,  # until there is a recipe that the diagnosis writes
-        "budget": median(budgets) if budgets else None,
+        "budget": _budget(positives),
+        "budget_negatives": _budget(negatives),
         "of": {
             "healthy": len(healthy),
             "fixed": len(fixed),
@@ -116,6 +114,12 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         },
         "states": counted(one.verdict.state for one in judged),
     }
+
+
+def _budget(judged: Sequence[Judged]) -> float | None:
+    """The median share of the planned training until the verdict."""
+    known = [one.verdict.budget for one in judged if one.verdict.budget is not None]
+    return median(known) if known else None
 
 
 def counted(words: Iterable[str]) -> Mapping[str, int]:

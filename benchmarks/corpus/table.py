@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from .causes import without_rule
+from .causes import without_cause, without_rule
 from .score import Judged, counted, scored, summary
 
 GOALS = {
@@ -34,6 +34,7 @@ def table(judged: Sequence[Judged]) -> str:
         _left_out(judged),
         _notes(judged),
         "causes without a rule: " + (", ".join(without_rule()) or "none"),
+        "rules that name no cause: " + (", ".join(without_cause()) or "none"),
     ]
     return "\n\n".join(part for part in parts if part)
 

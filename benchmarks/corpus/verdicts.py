@@ -125,7 +125,7 @@ def _diagnosed(
     except DescendError as error:
         return [_refused("recipe", error.message, recipe)], 0.0, ()
     ran = getattr(getattr(diagnosis, "examination", None), "ran", ())
-    return named_by(diagnosis.findings, recipe), getattr(diagnosis, "budget", None), ran
+    return named_by(diagnosis.findings, recipe), getattr(diagnosis, "share", None), ran
 
 
 def _diagnose() -> Any:
