@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,13 +51,15 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
     """Apply the rules to the records, one for each seed, and bring what they find in order."""
     ran, silent, margins, found = [], [], {}, []
     for rule in rules() if among is None else among:
-        try:
-            looked = [rule.findings(record) for record in records]
-        except NotMeasured:
+        looked = []
+        for record in records:
+            with suppress(NotMeasured):
+                looked.append(rule.findings(record))
+        if not looked:
             silent.append(rule.code)
             continue
         ran.append(rule.code)
-        found += _over_seeds([findings for findings, _ in looked])
+        found += _over_seeds([findings for findings, _ in looked], len(records))
         known = [margin for findings, margin in looked if margin is not None and not findings]
         if known and not any(findings for findings, _ in looked):
             margins[rule.code] = known[0]
@@ -67,7 +70,16 @@ def in_order(
     findings: Sequence[Finding], among: Sequence[Rule] | None = None
 ) -> tuple[Finding, ...]:
     """The findings with each that follows from another below it; the gravest first."""
-    leads_to = {rule.code: rule.leads_to for rule in (rules() if among is None else among)}
+    known = rules() if among is None else among
+    leads_to = {rule.code: rule.leads_to for rule in known}
+    symptoms = {rule.code for rule in known if rule.is_symptom}
+    explain = [
+        finding.code
+        for finding in findings
+        if finding.code not in symptoms and finding.severity != "note"
+    ]
+    for code in explain:
+        leads_to[code] = (*leads_to.get(code, ()), *symptoms)
     causes = _causes(findings, leads_to)
     below: dict[int, list[Finding]] = defaultdict(list)
     for place, finding in enumerate(findings):
@@ -81,19 +93,26 @@ def in_order(
     return tuple(sorted(roots, key=_gravity))
 
 
-def _over_seeds(by_seed: Sequence[Sequence[Finding]]) -> list[Finding]:
-    """Findings of one rule that more than half of the seeds share, by their place."""
+def _over_seeds(by_seed: Sequence[Sequence[Finding]], seeds: int) -> list[Finding]:
+    """Findings of one rule that more than half of the seeds share, by their place.
+
+    Where the seeds agree on the fault but not on its place, the place that most of them name.
+    """
     groups: dict[str, list[Finding]] = defaultdict(list)
     for findings in by_seed:
         for finding in findings:
             groups[str(finding.place)].append(finding)
-    shared = []
-    for group in groups.values():
-        share = len(group) / len(by_seed)
-        if share > MOST_SEEDS:
-            confidence = min(finding.confidence for finding in group) * (0.5 + 0.5 * share)
-            shared.append(replace(group[0], confidence=round(confidence, 3)))
-    return shared
+    shared = [group for group in groups.values() if len(group) / seeds > MOST_SEEDS]
+    share = sum(map(bool, by_seed)) / seeds
+    if not shared and share > MOST_SEEDS:
+        shared = [max(groups.values(), key=len)]
+    return [_agreed(group, share) for group in shared]
+
+
+def _agreed(group: Sequence[Finding], share: float) -> Finding:
+    """One finding for those of several seeds, the surer the more of them there are."""
+    confidence = min(finding.confidence for finding in group) * (0.5 + 0.5 * share)
+    return replace(group[0], confidence=round(confidence, 3))
 
 
 def _causes(findings: Sequence[Finding], leads_to: Mapping[str, Sequence[str]]) -> list[int | None]:

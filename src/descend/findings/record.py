@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from descend.findings.finding import Place
+from descend.findings.fork import Fork
 from descend.findings.profile import Profile
 from descend.recipe import Recipe
 
 Numbers = NDArray[np.float64]
 T = TypeVar("T")
+
+ENDED = ("finished", "stopped early", "diverged")  # statuses of a training that is over
 
 
 class NotMeasured(Exception):
@@ -27,7 +30,10 @@ class Layer:
 
     number: from 1; is_output: the last one. spread: standard deviation of its weights; mean,
     least, most: of them; units_differ: the largest difference between the weights of two units,
-    biases included; bias_spread: of its biases. From `before` a step; absent where not built.
+    biases included, inputs_differ: of what two of its inputs are multiplied with; bias_spread: of
+    its biases. From `before` a step; absent where not built.
+    signal: by how much a unit's output differs from example to example, the root mean square over
+    its units of their standard deviations, before a step and without dropout.
     """
 
     number: int
@@ -43,7 +49,11 @@ class Layer:
     least: float | None = None
     most: float | None = None
     units_differ: float | None = None
+    inputs_differ: float | None = None
     bias_spread: float | None = None
+    l1: float = 0.0
+    l2: float = 0.0
+    signal: float | None = None
 
     @property
     def is_output(self) -> bool:
@@ -59,15 +69,22 @@ class Record:
     """What is known of one network's training, or of what is to be trained.
 
     recipe: completed where it could be; problems: why it cannot be built, by dotted field.
+    asked: the recipe that was asked for, where `recipe` is what is left of it without its problems.
     steps: the sampled ones; losses: (samples,); quantities: (samples, layers) by name.
     curves: by name of metric, (epochs,), NaN where not taken; metrics: the final ones.
-    steps_per_epoch, planned_steps: of the whole training; status: how it ended, "planned" before.
+    steps_per_epoch, planned_steps: of the whole training; status: how it ended, "planned" before
+    and "running" meanwhile.
+    forks: short trainings from the same beginning, by what was changed ("lr / 3", "lr * 10");
+    baselines: what simple models score, as metrics; units: (layers,) by name, of what the weights
+    that it has now make of training examples; learning_share: of the seeds that were trained.
+    second_loss: of the first batch, once one step was taken on it.
     """
 
     recipe: Recipe | None = None
     layers: Sequence[Layer] = ()
     known_profile: Profile | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
+    asked: Recipe | None = None
     steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     losses: Numbers = field(default_factory=lambda: np.zeros(0))
     quantities: Mapping[str, Numbers] = field(default_factory=dict)
@@ -77,6 +94,11 @@ class Record:
     planned_steps: int = 0
     status: str = "planned"
     seeds: int = 1
+    forks: Mapping[str, Fork] = field(default_factory=dict)
+    baselines: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, Numbers] = field(default_factory=dict)
+    learning_share: float | None = None
+    second_loss: float | None = None
 
     @property
     def profile(self) -> Profile:
@@ -87,6 +109,11 @@ class Record:
     def training(self) -> Any:
         """The recipe's training."""
         return known(self.recipe).training
+
+    @property
+    def network(self) -> Any:
+        """The recipe's network."""
+        return known(self.recipe).network
 
     @property
     def output(self) -> Layer:
@@ -135,6 +162,23 @@ class Record:
             raise NotMeasured
         taken: Numbers = values[~np.isnan(values)]
         return taken
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the training has ended, in whatever way."""
+        return self.status in ENDED
+
+    def fork(self, change: str) -> Fork:
+        """The fork with this change."""
+        return known(self.forks.get(change))
+
+    def unit(self, quantity: str, layer: Layer) -> float:
+        """What the present weights make of training examples in a layer."""
+        return known_number(float(known(self.units.get(quantity))[layer.number - 1]))
+
+    def baseline(self, name: str) -> float:
+        """What a simple model scores."""
+        return known(self.baselines.get(name))
 
     def metric(self, name: str) -> float:
         """A final metric."""

@@ -24,6 +24,7 @@ class Rule:
     """A fault that can be named.
 
     leads_to: codes of faults that may follow from this one, and are then listed below it.
+    is_symptom: it says what happens but not why; any fault that does is its cause.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Rule:
     page: str
     leads_to: tuple[str, ...]
     look: Callable[[Record], Found]
+    is_symptom: bool = False
 
     @property
     def family(self) -> Family:
@@ -58,13 +60,18 @@ class Rule:
 
 
 def finding(
-    code: str, severity: Severity = "warning", leads_to: Iterable[str] = ()
+    code: str,
+    severity: Severity = "warning",
+    leads_to: Iterable[str] = (),
+    *,
+    is_symptom: bool = False,
 ) -> Callable[[Callable[[Record], Found]], Rule]:
     """Make a rule of a function; its docstring is the fault's page, its name the fault's."""
 
     def made(look: Callable[[Record], Found]) -> Rule:
         name = look.__name__.replace("_", "-")
-        return Rule(code, name, severity, inspect.getdoc(look) or "", tuple(leads_to), look)
+        page = inspect.getdoc(look) or ""
+        return Rule(code, name, severity, page, tuple(leads_to), look, is_symptom)
 
     return made
 
