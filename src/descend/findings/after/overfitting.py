@@ -1,0 +1,100 @@
+"""D301: a network that learns its training examples at the cost of others."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from descend.findings.course import scale
+from descend.findings.finding import Finding, Margin, edit
+from descend.findings.record import Numbers, Record
+from descend.findings.rule import finding
+
+RISE = 0.25  # of the least held-out loss
+OF_CHANCE = 0.05
+TIMES = 2.0  # standard errors
+
+
+@finding("D301", "warning")
+def overfitting(record: Record) -> Finding | Margin | None:
+    """The held-out loss has risen from its least value while the training loss went on falling.
+
+    What it looks at: the smoothed loss on validation (or test) examples: its least value and its
+    last; whether the metric of the task has become worse, too; the gap between training and
+    held-out examples, with an interval from their number.
+    Why it matters: the network learns what holds for its training examples alone.
+    Remedy: early stopping, fewer epochs, dropout, `l2`, more examples, a smaller network.
+    Not a fault: a gap as such; a loss that rises while the share of right answers stays, which is a
+    network that grows too sure: that is a note.
+    Reference: Prechelt 1998.
+    """
+    if not record.is_over or record.status == "diverged":
+        return None
+    split = "validation" if "validation/loss" in record.curves else "test"
+    held_out = _smooth(record.curve(f"{split}/loss"))
+    training = record.curve("train/loss")
+    least, last = float(held_out.min()), float(held_out[-1])
+    rise, unit = last - least, scale(record)
+    at = int(held_out.argmin())
+    fell = training[-1] < training[round((at + 0.5) / len(held_out) * (len(training) - 1))]
+    if rise < RISE * least or rise < OF_CHANCE * unit or not fell:
+        return Margin("rise of the held-out loss beside chance", rise / unit, OF_CHANCE)
+    name, gap, error = _gap(record, split)
+    is_worse = _lost(record, split, at)
+    share = (at + 1) / len(held_out)
+    epochs = max(1, round(share * len(training)))
+    stop = {"metric": f"{split}/loss"} if split == "validation" else None
+    return Finding(
+        severity=None if is_worse else "note",
+        evidence=f"{split} loss {least:.4g} after {share:.0%} of the epochs, {last:.4g} at the end"
+        + (f"; {name} {gap:+.3g} ± {TIMES * error:.2g} on training examples" if name else ""),
+        numbers={"least": least, "last": last, "gap": gap, "error": error},
+        healthy=f"a rise below {RISE:.0%}",
+        cause=f"what it learnt after epoch {epochs:,} holds for the training examples alone",
+        since=epochs * record.steps_per_epoch,
+        confidence=0.9 if is_worse else 0.6,
+        remedies=[
+            *([edit("training.early_stopping", stop, "keeps the best weights")] if stop else []),
+            edit("training.epochs", epochs, "ends where the held-out loss was least"),
+            edit("network.dropout", 0.3),
+            edit("network.l2", 0.001),
+        ],
+    )
+
+
+def _smooth(values: Numbers) -> Numbers:
+    """Means of as many neighbours as a tenth of the values."""
+    width = max(1, len(values) // 10)
+    if width == 1:
+        return values
+    return np.convolve(values, np.full(width, 1 / width), mode="valid")
+
+
+def _gap(record: Record, split: str) -> tuple[str, float, float]:
+    """By how much training examples are answered better, and the standard error of that."""
+    for name in ("accuracy", "r2"):
+        own, other = (record.metrics.get(f"{part}/{name}") for part in ("train", split))
+        if own is not None and other is not None:
+            return name, own - other, _error(other, record.profile.examples[split])
+    return "", math.nan, math.nan
+
+
+def _error(value: float, examples: int) -> float:
+    share = min(max(value, 1 / (examples + 2)), 1 - 1 / (examples + 2))
+    return math.sqrt(share * (1 - share) / examples)
+
+
+def _lost(record: Record, split: str, at: int) -> bool:
+    """Whether the task's metric was better by more than chance when the loss was least."""
+    examples = record.profile.examples[split]
+    accuracy = record.curves.get(f"{split}/accuracy")
+    if accuracy is not None and not np.isnan(accuracy).all():
+        course = _smooth(accuracy[~np.isnan(accuracy)])
+        best, last = float(course[min(at, len(course) - 1)]), float(course[-1])
+        return best - last > max(0.01, TIMES * _error(best, examples))
+    r2 = record.curves.get(f"{split}/r2")
+    if r2 is not None and not np.isnan(r2).all():
+        course = _smooth(r2[~np.isnan(r2)])
+        return float(course[min(at, len(course) - 1)] - course[-1]) > 0.05
+    return True

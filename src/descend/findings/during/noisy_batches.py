@@ -1,0 +1,43 @@
+"""D213: batches so small that their noise drowns the slope."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from descend.findings.course import end_loss, scale
+from descend.findings.finding import Finding, Margin, edit
+from descend.findings.record import NotMeasured, Record
+from descend.findings.rule import finding
+
+SMALL = 8  # examples
+NOISE = 0.3  # of the loss of chance
+SAMPLES = 20
+
+
+@finding("D213", "note")
+def noisy_batches(record: Record) -> Finding | Margin | None:
+    """Batches are so small that the loss of one says little about that of the next.
+
+    What it looks at: batches of up to 8 examples, and by how much the losses of sampled steps in
+    the second half of a training differ from each other.
+    Why it matters: the steps follow single examples, and only a small rate averages over them.
+    Remedy: larger batches.
+    Not a fault: small batches under a loss that is low in the end.
+    """
+    size, examples = record.training.batch_size, record.profile.examples["train"]
+    if not isinstance(size, int) or size > SMALL or examples <= 2 * size:
+        return None
+    half = record.losses[len(record.losses) // 2 :]
+    if not record.is_over or len(half) < SAMPLES or not np.isfinite(half).all():
+        raise NotMeasured
+    noise = float(half.std()) / scale(record)
+    if noise < NOISE or end_loss(record) < 0.5 * scale(record):
+        return Margin("spread of the batches' losses beside chance", noise, NOISE)
+    return Finding(
+        evidence=f"the losses of batches of {size} spread by {half.std():.3g}",
+        numbers={"noise": noise},
+        healthy=f"below {NOISE:g} of chance",
+        cause=f"{size} examples do not stand for {examples:,}",
+        confidence=0.6,
+        remedies=[edit("training.batch_size", 32)],
+    )

@@ -1,0 +1,89 @@
+"""D208: a learning rate that a smaller one beats."""
+
+from __future__ import annotations
+
+import math
+
+from descend.findings.course import (
+    LEARNS,
+    SLOWER,
+    end_loss,
+    forks_of,
+    learns,
+    same_steps,
+    scale,
+)
+from descend.findings.finding import Finding, Margin, edit
+from descend.findings.record import Record
+from descend.findings.rule import finding
+
+RATIO = 0.7  # a fork must come below this share of the loss,
+GAP = 0.1  # and by so much of chance
+FACTORS = {"lr / 3": 3.0, "lr / 10": 10.0, "lr / 100": 100.0}
+
+
+@finding(
+    "D208",
+    "error",
+    leads_to=(
+        "D201",
+        "D202",
+        "D203",
+        "D204",
+        "D205",
+        "D210",
+        "D211",
+        "D212",
+        "D303",
+        "D213",
+        "D215",
+    ),
+)
+def rate_too_high(record: Record) -> Finding | Margin | None:
+    """The learning rate is above the range in which this network learns.
+
+    What it looks at: short forks of the same training, with the same first weights and batches, at
+    a third, a tenth and a hundredth of the rate. Though their steps are shorter, one of them has
+    come much further down after as many steps.
+    Why it matters: steps longer than twice the inverse of the largest curvature lead upwards.
+    Remedy: the rate of the best fork.
+    Not a fault: a high rate that stays a little noisier at the end; a training that comes as far as
+    the fork by its end.
+    Reference: LeCun et al. 1998, Efficient BackProp.
+    """
+    forks = forks_of(record, SLOWER)
+    change = min(forks, key=lambda name: forks[name].end)
+    best, own, unit = forks[change].end, same_steps(record, forks[change]), scale(record)
+    if not math.isfinite(best):
+        return None
+    is_better = best < RATIO * own and own - best > GAP * unit
+    comes_down = best < LEARNS * unit or not math.isfinite(own)
+    gained = (own - best) / unit if math.isfinite(own) else math.inf
+    if not is_better or not comes_down or _recovers(record, best):
+        return Margin("what a lower rate gains, beside chance", gained, GAP)
+    stable = [name for name, fork in forks.items() if fork.end < 1.5 * best + 0.05 * unit]
+    factor = min(FACTORS[name] for name in stable)
+    lr = record.training.lr
+    return Finding(
+        evidence=f"at lr {lr:g} the loss came to {own:.4g}, at {lr / FACTORS[change]:g} to "
+        f"{best:.4g} after as many steps",
+        numbers={"lr": lr, "loss": own, "slower_loss": best, "stable_lr": lr / factor},
+        healthy=f"lr up to about {lr / factor:.2g}",
+        cause="the steps are longer than the slope holds",
+        since=int(record.steps[0]) if len(record.steps) else None,
+        confidence=0.95,
+        remedies=[
+            edit("training.lr", lr / FACTORS[name], "as the fork")
+            for name in sorted(stable, key=lambda name: forks[name].end)
+        ],
+    )
+
+
+def _recovers(record: Record, best: float) -> bool:
+    """Whether the training has come as far by itself, or may still do so."""
+    if record.status == "diverged":
+        return False
+    if not record.is_over:
+        return learns(record)
+    end = end_loss(record)
+    return end < 1.5 * best or end < 0.1 * scale(record)

@@ -1,0 +1,101 @@
+"""D209: a learning rate that a larger one beats by far."""
+
+from __future__ import annotations
+
+import math
+
+from descend.findings.course import (
+    FACTORS,
+    FASTER,
+    FEW_STEPS,
+    LEARNS,
+    STEADY,
+    end_loss,
+    forks_of,
+    gradient_size,
+    keeps_up,
+    path_length,
+    scale,
+    start_loss,
+    steps_so_far,
+)
+from descend.findings.finding import Finding, Margin, edit
+from descend.findings.record import NotMeasured, Record
+from descend.findings.rule import finding
+
+WAY = 0.05  # times their size: less than that, weights have not gone anywhere
+FELL = 0.02  # of the first loss
+GAP, RATIO = 0.2, 0.5
+HIGH = 0.5  # of the loss of chance
+
+
+@finding("D209", "warning", leads_to=("D207", "D302", "D303"))
+def rate_too_low(record: Record) -> Finding | Margin | None:
+    """The learning rate is so low that the planned steps do not lead anywhere.
+
+    What it looks at: how far the weights would go in all planned steps, in their own size. And
+    forks at 3, 10 and 100 times the rate: with a tenth of the steps, the one at ten times the rate
+    shows where the training will end; where that is far above what a faster fork has come to
+    already, or where the whole training ends far above it, the rate is too low.
+    Why it matters: the network stays as it was drawn.
+    Remedy: the rate of the best fork.
+    Not a fault: a plateau that is left in time; a loss that is low at the end, though another rate
+    is faster; small steps of a network that has converged.
+    """
+    lr = record.training.lr
+    if not lr:
+        return None
+    way = max(path_length(record, layer.number) for layer in record.layers)
+    has_slope = min(float(gradient_size(record, n.number).max()) for n in record.layers) > 0
+    fell = 1 - end_loss(record) / max(start_loss(record), 1e-12)
+    expected = fell * max(1.0, record.planned_steps / steps_so_far(record))
+    if way < WAY and has_slope and abs(expected) < 10 * FELL and fell < FELL:
+        factor = 10.0 ** math.ceil(math.log10(1 / max(way, 1e-12)))
+        return _finding(
+            f"the weights would go {way:.2g} times their size in {record.planned_steps:,} steps",
+            record,
+            lr * factor,
+            {"way": way},
+        )
+    if record.planned_steps < FEW_STEPS or record.status == "diverged":
+        return None
+    try:
+        forks = forks_of(record, FASTER)
+    except NotMeasured:
+        return None
+    change = min(forks, key=lambda name: forks[name].end)
+    best, unit = forks[change].end, scale(record)
+    end = end_loss(record) if record.is_over else _expected_end(record)
+    if end < (HIGH if record.is_over else LEARNS) * unit or keeps_up(record):
+        return Margin("loss beside chance", end / unit, HIGH)
+    if best > RATIO * end or end - best < GAP * unit or best > LEARNS * unit:
+        return Margin("what a higher rate gains, beside chance", (end - best) / unit, GAP)
+    return _finding(
+        f"at lr {lr:g} the training {'came' if record.is_over else 'would come'} to a loss of "
+        f"{end:.4g} in {record.planned_steps:,} steps, at {lr * FACTORS[change]:g} to {best:.4g} "
+        f"in {int(forks[change].steps[-1]) + 1:,}",
+        record,
+        lr * FACTORS[change],
+        {"loss": end, "faster_loss": best},
+    )
+
+
+def _expected_end(record: Record) -> float:
+    """The loss that the training will come to, as the fork at ten times the rate has shown it."""
+    ahead = record.fork("lr * 10")
+    is_far = FACTORS["lr * 10"] * steps_so_far(record) >= 0.95 * record.planned_steps
+    if not is_far or ahead.end > STEADY * scale(record):  # it shows nothing where it is unstable
+        raise NotMeasured
+    return ahead.end
+
+
+def _finding(evidence: str, record: Record, better: float, numbers: dict[str, float]) -> Finding:
+    lr = record.training.lr
+    return Finding(
+        evidence=evidence,
+        numbers={"lr": lr, **numbers},
+        healthy="weights that go some times their size, or a low loss in the end",
+        cause=f"steps at lr {lr:g} are too short for so few of them",
+        confidence=0.9,
+        remedies=[edit("training.lr", better, "longer steps"), edit("training.optimizer", "adam")],
+    )
