@@ -1,0 +1,71 @@
+"""Baselines: what simple models make of the same examples, for a network to be compared with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from descend.data.examples import Examples, Split
+
+MOST = 2000  # examples of each split
+NEIGHBOURS = 5
+RIDGE = 1e-3
+TASKS = ("regression", "binary", "multiclass")
+
+
+@torch.inference_mode()
+def baselines_of(examples: Examples) -> dict[str, float]:
+    """Scores of the nearest neighbours and of a linear model on held-out examples.
+
+    By name: "neighbours/accuracy", "linear/accuracy", or r2 for a regression, and "examples", how
+    many were scored. Nothing for other tasks, or where nothing was held out.
+    """
+    held_out = examples.validation or examples.test
+    if held_out is None or examples.task not in TASKS or len(examples.train) < 4 * NEIGHBOURS:
+        return {}
+    x, y = _numbers(examples, examples.train)
+    x_new, y_new = _numbers(examples, held_out)
+    if not bool(torch.isfinite(torch.cat([x, x_new])).all()):
+        return {}
+    mean, spread = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6 * float(x.abs().max()) + 1e-30)
+    x, x_new = (x - mean) / spread, (x_new - mean) / spread
+    name = "r2" if examples.task == "regression" else "accuracy"
+    return {
+        f"neighbours/{name}": _score(_neighbours(x, y, x_new), y_new, examples.task),
+        f"linear/{name}": _score(_linear(x, y, x_new), y_new, examples.task),
+        "examples": float(len(y_new)),
+    }
+
+
+def _numbers(examples: Examples, split: Split) -> tuple[Tensor, Tensor]:
+    """Prepared inputs, and targets as numbers: classes one by one."""
+    step = max(1, len(split) // MOST)
+    x = examples.preparation.inputs(split.x[::step][:MOST]).double().cpu()
+    y = split.y[::step][:MOST].cpu()
+    if y.dtype == torch.int64:
+        y = torch.nn.functional.one_hot(y.flatten(), examples.outputs)
+    return x.flatten(1), y.double().reshape(len(x), -1)
+
+
+def _neighbours(x: Tensor, y: Tensor, x_new: Tensor) -> Tensor:
+    nearest = torch.cdist(x_new, x).topk(NEIGHBOURS, largest=False).indices
+    return y[nearest].mean(dim=1)
+
+
+def _linear(x: Tensor, y: Tensor, x_new: Tensor) -> Tensor:
+    ones = x.new_ones(len(x), 1)
+    design = torch.cat([x, ones], dim=1)
+    gram = design.mT @ design + RIDGE * len(x) * torch.eye(design.shape[1], dtype=x.dtype)
+    weights = torch.linalg.solve(gram, design.mT @ y)
+    answer: Tensor = torch.cat([x_new, x_new.new_ones(len(x_new), 1)], dim=1) @ weights
+    return answer
+
+
+def _score(answer: Tensor, y: Tensor, task: str) -> float:
+    if task == "regression":
+        total = (y - y.mean(dim=0)).square().sum()
+        return float(1 - (answer - y).square().sum() / total) if float(total) else float(np.nan)
+    if y.shape[1] == 1:
+        return float(((answer > 0.5) == (y > 0.5)).double().mean())
+    return float((answer.argmax(dim=1) == y.argmax(dim=1)).double().mean())

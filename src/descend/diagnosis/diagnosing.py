@@ -1,0 +1,292 @@
+"""Diagnosing: train a recipe for a while, or read a run, and say what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from descend.compute import cpu_threads, device_named, threads_for
+from descend.data.examples import Examples
+from descend.diagnosis.baselines import baselines_of
+from descend.diagnosis.checking import SEEDS, recorded
+from descend.diagnosis.examination import Examination, examine
+from descend.diagnosis.forks import ByRun, fork
+from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, without_weights
+from descend.diagnosis.recording import planned, record_of
+from descend.diagnosis.units import units_of
+from descend.diagnosis.watching import Quiet, measured_densely
+from descend.errors import RecipeError, RunError
+from descend.findings.course import LEARNS, end_loss
+from descend.findings.finding import Finding
+from descend.findings.record import NotMeasured, Record
+from descend.findings.rule import rules
+from descend.intake import Arrays, as_recipe, examples_of, same_examples
+from descend.recipe import Recipe
+from descend.recipe.fields import plain
+from descend.runs.edits import seeded
+from descend.runs.folder import RunFolder
+from descend.runs.run import Run
+from descend.training.progress import Progress
+from descend.training.training import Training
+
+SHARE = 0.1  # of the planned steps until the first look
+FEWEST = 30  # steps that a first look needs at least
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a recipe or a run.
+
+    recipe: completed, where it could be; run: the folder that was read, or None.
+    share: of the planned steps that were trained until the verdict, of the networks as they are;
+    cost: of all steps of all networks that were trained for it, in trainings of one network.
+    records: what the findings were read from, one for each seed.
+    """
+
+    name: str
+    recipe: Recipe
+    examination: Examination
+    records: Sequence[Record]
+    run: Path | None = None
+    share: float = 0.0
+    cost: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """The findings, causes first."""
+        return self.examination.findings
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing graver than a note was found."""
+        return self.examination.is_healthy
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `diagnose --json` prints."""
+        return {
+            "name": self.name,
+            "run": None if self.run is None else str(self.run),
+            **self.examination.to_json(),
+            "share": self.share,
+            "cost": self.cost,
+            "seconds": self.seconds,
+        }
+
+
+def diagnose(
+    given: Recipe | Run | Mapping[str, Any] | Path | str,
+    *,
+    edits: Mapping[str, Any] | None = None,
+    data: Examples | Arrays | None = None,
+    data_dir: Path | str | None = None,
+    seeds: int | Sequence[int] = SEEDS,
+    share: float = SHARE,
+    device: str = "auto",
+    tell: Tell | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Diagnosis:
+    """Why a recipe or a run does not learn, or that it does.
+
+    A recipe is trained in memory: networks of `seeds` seeds for `share` of the planned steps, and
+    short forks of them; where that shows no fault, to the end. Of a run, a Run or its folder, the
+    measurements are read, and only the forks are trained.
+    stop: asks to stop; what is known by then is examined. Raises DescendError as `train` does,
+    but for a recipe that cannot be built: that is a finding.
+    """
+    begin = perf_counter()
+    if (run := as_run(given)) is not None:
+        if edits:
+            raise RecipeError("`edits` must be absent for a run: it was trained as it was")
+        found = _of_run(run, data, data_dir, device, stop)
+    else:
+        assert not isinstance(given, Run)
+        recipe, name = as_recipe(given, "arrays" if data is not None else None)
+        recipe = recipe.edited(edits or {})
+        found = _of_recipe(recipe, name, data, data_dir, seeds, share, device, tell, stop)
+    return replace(found, seconds=round(perf_counter() - begin, 3))
+
+
+def as_run(given: Any) -> Run | None:
+    """The run that is meant, if one is."""
+    if isinstance(given, Run):
+        return given
+    if isinstance(given, str | Path) and (Path(given) / "run.json").is_file():
+        return Run.read(given)
+    return None
+
+
+def _of_recipe(
+    recipe: Recipe,
+    name: str,
+    data: Examples | Arrays | None,
+    data_dir: Path | str | None,
+    seeds: int | Sequence[int],
+    share: float,
+    device: str,
+    tell: Tell | None,
+    stop: Callable[[], bool],
+) -> Diagnosis:
+    completed, alone = recorded(recipe, data, data_dir, 1)
+    if alone[0].problems:
+        before_a_step = [rule for rule in rules() if rule.family == "before"]
+        return Diagnosis(name, completed, examine(alone, before_a_step), alone)
+    examples = examples_of(completed, data, data_dir)
+    recipes = [seeded(completed, seed) for seed in seeds_of(completed, seeds)]
+    chosen = device_named(device)
+    with cpu_threads(threads_for(recipes, examples, chosen)):
+        before = beginnings(recipes, examples)
+        training = Training(recipes, examples, chosen)
+        steps = first_look(training.total, share)
+        measured_densely(training, steps)
+        watcher = Quiet(stop, tell)
+        training.run(watcher, until=steps)
+        forks = fork(recipes, examples, steps, chosen, stop)
+        known = Known(before, baselines_of(examples), forks)
+        records = known.records(training)
+        examination = examine(records)
+        if not names_a_cause(examination) and not training.is_over:
+            training.run(watcher)
+            records = known.records(training)
+            examination = examine(records)
+    per_run = len(recipes) * training.step + sum(map(len, forks)) * steps
+    return Diagnosis(
+        name,
+        completed,
+        examination,
+        records,
+        share=training.step / training.total,
+        cost=per_run / training.total,
+    )
+
+
+def _of_run(
+    run: Run,
+    data: Examples | Arrays | None,
+    data_dir: Path | str | None,
+    device: str,
+    stop: Callable[[], bool],
+) -> Diagnosis:
+    facts = RunFolder.open(run.folder).read_facts() if run.folder is not None else {}
+    examples = same_examples(run.recipe, run.data, data, data_dir, run.folder or "the run")
+    recipes = recipes_in(run, facts)
+    if not recipes:
+        raise RunError("RUN must hold a network")
+    chosen = device_named(device)
+    with cpu_threads(threads_for(recipes, examples, chosen)):
+        plan = Training(recipes, examples, chosen)
+        steps = first_look(plan.total, SHARE)
+        before, forks = beginnings(recipes, examples), []
+        if is_redrawn(run, plan):
+            forks = fork(recipes, examples, steps, chosen, stop)
+        else:
+            before = [without_weights(record) for record in before]
+    known = Known(before, baselines_of(examples), forks)
+    records = known.complete(read_records(run, plan), run.stack, examples)
+    return Diagnosis(
+        facts.get("name", run.recipe.title or run.recipe.data.source),
+        run.recipe,
+        examine(records),
+        records,
+        run=run.folder,
+        share=max((len(record.steps) and record.steps[-1] + 1) / plan.total for record in records),
+        cost=sum(map(len, forks)) * steps / plan.total,
+    )
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known beside a training: records from before it, baselines, and forks."""
+
+    before: Sequence[Record]
+    baselines: Mapping[str, float]
+    forks: ByRun
+
+    def records(self, training: Training) -> list[Record]:
+        """The records of a training as far as it is."""
+        stack = training.whole_stack()
+        scores: dict[str, torch.Tensor] = training.score(stack) if training.is_over else {}
+        records = [
+            record_of(
+                training,
+                run,
+                list(before.layers),
+                before.profile,
+                metrics={name: float(values[run]) for name, values in scores.items()},
+            )
+            for run, before in enumerate(self.before)
+        ]
+        return self.complete(records, stack, training.examples)
+
+    def complete(self, records: Sequence[Record], stack: Any, examples: Examples) -> list[Record]:
+        """The records with what is not read from a training itself."""
+        units = units_of(stack, examples)
+        completed = [
+            replace(
+                record,
+                layers=before.layers,
+                known_profile=before.profile,
+                second_loss=before.second_loss,
+                seeds=len(records),
+                baselines=self.baselines,
+                forks=self.forks[run] if self.forks else {},
+                units={name: values[run] for name, values in units.items()},
+            )
+            for run, (record, before) in enumerate(zip(records, self.before, strict=True))
+        ]
+        return with_shares(completed)
+
+
+def beginnings(recipes: Sequence[Recipe], examples: Examples) -> list[Record]:
+    """The records of the networks before a step."""
+    first = recipes[0].training.seed
+    if list(recipes) == [seeded(recipes[0], first + run) for run in range(len(recipes))]:
+        return planned(recipes[0], examples, len(recipes))
+    return [planned(recipe, examples, 1)[0] for recipe in recipes]
+
+
+def with_shares(records: Sequence[Record]) -> list[Record]:
+    """The records with the share of them that learn as the best one does.
+
+    None does where the best one does not; otherwise those that came seven tenths of its way.
+    """
+    try:
+        ends, chance = [end_loss(record) for record in records], records[0].chance_loss
+    except NotMeasured:
+        return list(records)
+    best = min(ends)
+    limit = best + 0.3 * (chance - best) if best < LEARNS * chance else -math.inf
+    share = sum(end <= limit for end in ends) / len(ends)
+    return [replace(record, learning_share=share) for record in records]
+
+
+def names_a_cause(examination: Examination) -> bool:
+    """Whether it can be left at that: a fault was found, and not only what came of it."""
+    symptoms = {rule.code for rule in rules() if rule.is_symptom}
+    return any(
+        finding.severity != "note" and finding.code not in symptoms
+        for finding in examination.findings
+    )
+
+
+def first_look(total: int, share: float) -> int:
+    """The steps until the first look."""
+    return max(1, min(total, max(FEWEST, round(share * total))))
+
+
+def seeds_of(recipe: Recipe, seeds: int | Sequence[int]) -> list[int]:
+    """The seeds that are meant: so many from the recipe's own on, or these."""
+    if isinstance(seeds, int):
+        seeds = range(recipe.training.seed, recipe.training.seed + seeds)
+    chosen = [plain(seed) for seed in seeds]
+    if not chosen or not all(isinstance(seed, int) and seed >= 0 for seed in chosen):
+        raise RecipeError(f"`seeds` must be whole numbers, 0 or more: {list(chosen)!r}")
+    return chosen
