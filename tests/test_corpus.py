@@ -126,7 +126,7 @@ def test_a_case_becomes_a_recipe() -> None:
     assert (training.loss, training.loss_on) == ("bce", "probabilities")
     assert (training.optimizer, training.lr, training.eps) == ("adam", 0.001, 1e-7)
     assert (training.batch_size, training.epochs) == (4, 3)
-    assert (recipe.data.task, recipe.data.scale) == ("binary", "none")
+    assert (recipe.data.task, recipe.data.scale) == (None, "none")  # the targets say it
 
 
 def test_torch_initialisers_mean_the_defaults_of_torch() -> None:
@@ -190,14 +190,20 @@ def test_the_task_is_what_targets_and_loss_make_of_it(
     task: str, y: Any, loss: str, expected: str
 ) -> None:
     case = case_of(task=task, loss={"name": loss, "on": "probabilities"})
-    assert told(case, arrays_of(y)).tree["data"]["task"] == expected
+    assert told(case, arrays_of(y)).task == expected
 
 
 def test_class_numbers_stay_what_they_are() -> None:
     """Numbered anew, labels that start at 1 would be in range: what is refused is the fault."""
-    ours = {"source": "arrays", "task": "multiclass", "validation": 0, "test": 0}
-    assert isinstance(as_examples(arrays_of([0, 1, 2, 1]), ours), Examples)
-    assert not isinstance(as_examples(arrays_of([1, 2, 3, 1]), ours), Examples)
+    ours = {"source": "arrays", "validation": 0, "test": 0}
+    assert isinstance(as_examples(arrays_of([0, 1, 2, 1]), "multiclass", ours), Examples)
+    assert not isinstance(as_examples(arrays_of([1, 2, 3, 1]), "multiclass", ours), Examples)
+
+
+def test_only_a_task_that_the_targets_do_not_say_is_written_down() -> None:
+    whole = case_of(task="regression", loss={"name": "mse", "on": "values"})
+    assert told(whole, arrays_of([0, 1, 1, 0])).tree["data"]["task"] == "regression"
+    assert "task" not in told(whole, arrays_of([0.5, 1.5, 1, 0])).tree["data"]
 
 
 def test_cases_and_their_data_are_read(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from descend.data.arrays import from_arrays
 from descend.data.examples import Examples
 from descend.data.idx import read_pair
 from descend.data.mnist import PUBLISHED, find, search_places
+from descend.data.targets import infer_task
 from descend.errors import DataError
 from descend.recipe.model import Data
 
@@ -101,20 +102,19 @@ def _made(case: Case, folder: Path, data_dir: Path | None, seed: int) -> Arrays:
     return Arrays(x, y, x_held_out, y_held_out, is_test)
 
 
-def as_examples(arrays: Arrays, data: Mapping[str, Any]) -> Examples | tuple[Array, Array | None]:
+def as_examples(
+    arrays: Arrays, task: str, data: Mapping[str, Any]
+) -> Examples | tuple[Array, Array | None]:
     """The examples for descend; the bare pair where descend refuses them, so that it says so."""
-    task = data["task"]
-    y, y_held_out = arrays.y, arrays.y_held_out
-    classes = None
-    if task in ("binary", "multiclass"):
-        y, y_held_out, classes = _classes(arrays, task)
-    pair = (arrays.x, None if task == "autoencoder" else y)
-    held_out = (arrays.x_held_out, None if task == "autoencoder" else y_held_out)
+    y, y_held_out, classes = _classes(arrays, task)
+    is_autoencoder = task == "autoencoder"
+    pair = (arrays.x, None if is_autoencoder else y)
+    held_out = (arrays.x_held_out, None if is_autoencoder else y_held_out)
     parts = {part: held_out if arrays.held_out_as == part else None for part in HELD_OUT}
     try:
         return from_arrays(
             *pair,
-            Data.model_validate(dict(data)),
+            Data.model_validate({**data, "task": task}),
             validation=parts["validation"],
             test=parts["test"],
             classes=classes,
@@ -123,9 +123,19 @@ def as_examples(arrays: Arrays, data: Mapping[str, Any]) -> Examples | tuple[Arr
         return pair
 
 
+def is_inferred(arrays: Arrays, task: str) -> bool:
+    """Whether descend reads the task from the targets, so that nobody would write it down."""
+    try:
+        return infer_task(_classes(arrays, task)[0]) == task
+    except DataError:
+        return False
+
+
 def _classes(arrays: Arrays, task: str) -> tuple[Array, Array, list[str] | None]:
-    """Class numbers as the case has them; names where descend would number them anew."""
+    """Targets; class numbers as the case has them, named where descend would number them anew."""
     y, y_held_out = arrays.y, arrays.y_held_out
+    if task not in ("binary", "multiclass"):
+        return y, y_held_out, None
     if arrays.is_one_hot:
         y, y_held_out = (
             y.argmax(axis=1),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .arrays import HELD_OUT, Arrays
+from .arrays import HELD_OUT, Arrays, is_inferred
 from .cases import Case
 from .layers import Blocks, blocks_of
 from .reasons import Inexpressible
@@ -56,9 +56,13 @@ NEGLIGIBLE = 0.01  # the share by which a decay of the rate may change it unheed
 
 @dataclass(frozen=True)
 class Told:
-    """A case as a recipe; places: of each of its layers in the case's list, the output last."""
+    """A case as a recipe; places: of each of its layers in the case's list, the output last.
+
+    task: what the targets are taken for, be it said in the recipe or read from them.
+    """
 
     tree: dict[str, Any]
+    task: str
     places: list[list[int]]
     notes: list[str] = field(default_factory=list)
 
@@ -84,7 +88,7 @@ def told(case: Case, arrays: Arrays) -> Told:
     }
     if any(block.batch_norm for block in blocks.blocks) and not is_torch:
         notes.append("batch norm has torch's momentum and epsilon, not those of Keras")
-    return Told(tree, blocks.places, list(dict.fromkeys(notes)))
+    return Told(tree, task, blocks.places, list(dict.fromkeys(notes)))
 
 
 def task_of(case: Case, arrays: Arrays, loss: str) -> str:
@@ -119,15 +123,11 @@ def _is_torch(case: Case) -> bool:
 
 def _data(task: str, blocks: Blocks, arrays: Arrays) -> dict[str, Any]:
     scale = "standard" if blocks.normalises_inputs else "none"
-    data: dict[str, Any] = {
-        "source": "arrays",
-        "task": task,
-        "scale": scale,
-        "target_scale": "none",
-    }
-    return data | {
-        part: 0 for part in HELD_OUT if arrays.held_out_as != part
-    }  # nothing is held out that the case trains on
+    data: dict[str, Any] = {"source": "arrays", "scale": scale, "target_scale": "none"}
+    if not is_inferred(arrays, task):
+        data["task"] = task
+    # nothing is held out that the case trains on
+    return data | {part: 0 for part in HELD_OUT if arrays.held_out_as != part}
 
 
 def _network(blocks: Blocks, loss: Mapping[str, Any]) -> dict[str, Any]:

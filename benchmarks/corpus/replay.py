@@ -78,7 +78,7 @@ def replay(case: Case, means: Means) -> Replay:
             arrays = load(case, means.folder, means.data_dir)
             recipe = told(case, arrays)
             notes = tuple(recipe.notes)
-            examples = as_examples(arrays, recipe.tree["data"])
+            examples = as_examples(arrays, recipe.task, recipe.tree["data"])
             if not isinstance(examples, Examples):
                 return Replay(case, "refused: its data", notes=notes)
             score = _trained(case, recipe.tree, arrays, examples, means)

@@ -90,7 +90,7 @@ def verdict(case: Case, means: Means) -> Verdict:
             arrays = load(case, means.folder, means.data_dir)
             recipe = told(case, arrays)
             notes, tree = tuple(recipe.notes), recipe.tree
-            examples = as_examples(arrays, recipe.tree["data"])
+            examples = as_examples(arrays, recipe.task, recipe.tree["data"])
             named, budget, ran = _diagnosed(recipe, examples, means)
             state, reason = DONE, ""
     except LeftOut as error:
