@@ -18,7 +18,7 @@ if __name__ == "__main__":
     runs = len(RATES) * SEEDS
     compared = ours.compared(runs, "xor-nn", vary={"training.lr": RATES}, seeds=SEEDS, epochs=steps)
     peers = [*in_torch.on_xor(steps), *in_jax.on_xor(runs, steps)]
-    goals = [Goal("tutorial", "training", 800), Goal("plain torch", "training", 800)]
+    goals = [Goal("tutorial", "training", 800)]
     about = f"{steps:,} steps, {len(RATES)} rates × {SEEDS} seeds beside one run of torch"
     result = Result("comparison of xor-nn", about, "a run", goals, "both cores for descend and JAX")
     contenders = [*map(as_one, peers), compared]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from descend.recipe import Recipe
 from descend.runs.edits import edits_of
 
 VERSIONS = ("torch", "numpy", "polars", "safetensors", "pydantic")
+
+version = cache(version)  # it reads a file each time, which a comparison has no need to
 
 
 def data_facts(
