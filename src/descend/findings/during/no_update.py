@@ -9,7 +9,7 @@ from descend.findings.rule import finding
 FEWEST = 3  # samples
 
 
-@finding("D211", "error", leads_to=("D201", "D209", "D215", "D303"))
+@finding("D211", "error", leads_to=("D201", "D215", "D303"))
 def no_update(record: Record) -> list[Finding]:
     """A layer's weights are the same after every step.
 

@@ -15,6 +15,7 @@ from descend.findings.course import (
     gradient_size,
     keeps_up,
     path_length,
+    same_steps,
     scale,
     start_loss,
     steps_so_far,
@@ -29,7 +30,7 @@ GAP, RATIO = 0.2, 0.5
 HIGH = 0.5  # of the loss of chance
 
 
-@finding("D209", "warning", leads_to=("D207", "D302", "D303"))
+@finding("D209", "warning", leads_to=("D207", "D211", "D302", "D303"))
 def rate_too_low(record: Record) -> Finding | Margin | None:
     """The learning rate is so low that the planned steps do not lead anywhere.
 
@@ -47,9 +48,7 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
         return None
     way = max(path_length(record, layer.number) for layer in record.layers)
     has_slope = min(float(gradient_size(record, n.number).max()) for n in record.layers) > 0
-    fell = 1 - end_loss(record) / max(start_loss(record), 1e-12)
-    expected = fell * max(1.0, record.planned_steps / steps_so_far(record))
-    if way < WAY and has_slope and abs(expected) < 10 * FELL and fell < FELL:
+    if way < WAY and has_slope and _fell(record) < FELL:
         factor = 10.0 ** math.ceil(math.log10(1 / max(way, 1e-12)))
         return _finding(
             f"the weights would go {way:.2g} times their size in {record.planned_steps:,} steps",
@@ -78,6 +77,18 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
         lr * FACTORS[change],
         {"loss": end, "faster_loss": best},
     )
+
+
+def _fell(record: Record) -> float:
+    """By what share the loss has fallen.
+
+    Beside a fork that takes a hundredth of the steps on the same batches, which differ: where the
+    two come to the same, neither has gone anywhere.
+    """
+    still = record.forks.get("lr / 100")
+    begin = start_loss(record) if still is None else still.end
+    end = end_loss(record) if still is None else same_steps(record, still)
+    return 1 - end / max(begin, 1e-12)
 
 
 def _expected_end(record: Record) -> float:
