@@ -20,11 +20,12 @@ VERBS = {
     "lab": "Run one experiment and show its result beside the expected one.",
     "train": "Train a recipe, a lab or a source of examples.",
     "check": "Say what is wrong with a recipe before a single step.",
+    "diagnose": "Say why a recipe or a run does not learn, and what cures it.",
     "compare": "Train variants of a recipe over many seeds, and say which is better.",
     "predict": "Show what a trained network says about an example or a file.",
     "evaluate": "Score a trained network on a split of its data or on other data.",
-    "resume": "Continue an interrupted or killed run as if nothing had happened.",
-    "runs": "List the runs below a folder, newest first.",
+    "resume": "Continue an interrupted or killed run or comparison, bit for bit.",
+    "runs": "List the runs and comparisons below a folder, newest first.",
     "schema": "Print the JSON Schema of recipes: every field and its choices.",
 }
 HELP_OPTIONS = ["-h", "--help"]
@@ -84,7 +85,7 @@ def cli(context: click.Context) -> None:
 
     Results go to stdout, all else to stderr.
     Exit codes: 0 done, also where a run diverged or a lab differs from what was published;
-    1 error; 2 `check` has found something that hurts; 130 interrupted.
+    1 error; 2 `check` or `diagnose` has found something that hurts; 130 interrupted.
     """
     if context.invoked_subcommand is None:
         put(context.get_help())

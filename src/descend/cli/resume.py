@@ -14,11 +14,11 @@ from descend.cli.output import say, tell_of_downloads
 @options.as_json
 @options.quiet
 def command(run: str, data_dir: str | None, as_json: bool, quiet: bool) -> int:
-    """Continue an interrupted or killed run or comparison as if nothing had happened.
+    """Continue an interrupted or killed run or comparison, bit for bit.
 
-    RUN is the folder of a run or of a comparison; `descend runs` lists them. The weights, curves
-    and measurements are bit for bit those of a run that was never interrupted. What is finished is
-    shown as it is.
+    RUN is the folder of a run or of a comparison; `descend runs` lists them. It ends with the
+    weights, curves and measurements of one that was never interrupted. What is finished is shown as
+    it is.
 
     \b
     descend resume runs/2026-01-31_120000_digits_1a2b

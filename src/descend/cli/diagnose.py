@@ -1,0 +1,162 @@
+"""`descend diagnose`: why a recipe or a run does not learn, and what cures it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from descend.cli import options
+from descend.cli.output import put, put_json, put_table, say, styled, tell_of_downloads
+from descend.cli.usage import Whole
+
+if TYPE_CHECKING:
+    from descend.diagnosis.diagnosing import Diagnosis
+    from descend.diagnosis.proof import Proof
+    from descend.recipe import Recipe
+
+
+@click.command("diagnose")
+@click.argument("given", metavar="RECIPE|RUN")
+@options.edits
+@options.seed
+@click.option(
+    "--seeds", type=Whole(1), default=3, show_default=True, metavar="N", help="Networks to look at."
+)
+@options.epochs
+@click.option("--prove", is_flag=True, help="Train every remedy beside the recipe as it is.")
+@click.option(
+    "--fix",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="Prove, and write the cured recipe to FILE, which must not exist yet.",
+)
+@options.data_dir
+@options.as_json
+@options.quiet
+def command(
+    given: str,
+    edits: tuple[str, ...],
+    seed: int | None,
+    seeds: int,
+    epochs: int | None,
+    prove: bool,
+    fix: str | None,
+    data_dir: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Say why a recipe or a run does not learn, and what cures it.
+
+    Of a recipe, networks of a few seeds are trained for a tenth of the planned steps, and short
+    forks of them with other rates; where that shows nothing, to the end. Of a run, what was
+    measured is read. Causes come first, each with its evidence and what should cure it; what
+    follows from another fault is listed below it.
+
+    \b
+    descend diagnose my.toml
+    descend diagnose my.toml --prove
+    descend diagnose runs/2026-01-31_120000_digits_1a2b
+    descend diagnose my.toml --fix cured.toml
+
+    --prove trains the recipe as it is and every remedy, over the same seeds, and says which help.
+    The exit code is 2 where something was found that hurts.
+    """
+    from descend.cli.findings import FOUND, put_examination
+    from descend.cli.progress import telling
+    from descend.diagnosis.diagnosing import diagnose
+    from descend.diagnosis.proof import prove as proof_of
+    from descend.intake import edits_for
+    from descend.recipe.edits import parse_edit
+
+    tell_of_downloads(quiet)
+    changes = {**edits_for(seed, epochs), **dict(parse_edit(edit) for edit in edits)}
+    place = None if fix is None else _place(fix, given)
+    with telling(quiet) as tell:
+        diagnosis = diagnose(
+            given, edits=changes or None, seeds=seeds, data_dir=data_dir, tell=tell
+        )
+    proof = None
+    if (prove or place is not None) and not _is_impossible(diagnosis):
+        say("proving: the recipe as it is and every remedy, over the same seeds", quiet)
+        recipe = _given_recipe(given, diagnosis, changes)
+        proof = proof_of(recipe, diagnosis.findings, data_dir=data_dir)
+        if place is not None:
+            _write_cured(place, recipe, proof, diagnosis)
+    if as_json:
+        put_json({**diagnosis.to_json(), "proof": None if proof is None else proof.to_json()})
+        return 0 if diagnosis.is_healthy else FOUND
+    code = put_examination(diagnosis.examination)
+    put(
+        f"after {100 * diagnosis.share:.0f} % of the planned steps, "
+        f"at the cost of {diagnosis.cost:.1f} trainings of one network"
+    )
+    if proof is not None:
+        put()
+        put_proof(proof, diagnosis)
+        if place is not None:
+            cure = proof.cure
+            put(f"cured recipe: {place}" if cure else "no cure was found: nothing was written")
+    return code
+
+
+def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
+    """What was tried, the best first, and what became of each finding."""
+    share = f"{100 * proof.share:.0f} % of the epochs"
+    put(
+        styled("proof", bold=True)
+        + f" · {proof.metric} · {proof.seeds} seeds · {share} · {proof.cost:g} trainings' time"
+    )
+    before = next((one.learned_before for one in proof.tried), 0)
+    rows = [["as it is", f"{before}/{proof.seeds}", "", "", ""]]
+    for one in proof.tried:
+        learned = "" if one.learned is None else f"{one.learned}/{one.seeds}"
+        difference = "" if one.difference is None else f"{one.difference:+.3g}"
+        word = "cures" if one.cures else "helps" if one.verdict == "proven" else one.verdict
+        codes = " ".join(one.candidate.codes)
+        rows.append([one.candidate.name, learned, difference, word, codes])
+    put_table(["remedy", "learn", "difference", "", "named by"], rows, "<>><<")
+    for finding in diagnosis.findings:
+        if finding.remedies:
+            put(f"{finding.code} {finding.name}: {proof.verdict_on(finding)}")
+
+
+def _is_impossible(diagnosis: Diagnosis) -> bool:
+    """Whether no network could be made of the recipe."""
+    return any(record.problems for record in diagnosis.records)
+
+
+def _given_recipe(given: str, diagnosis: Diagnosis, changes: dict[str, Any]) -> Recipe:
+    """The recipe with what it leaves open, so that remedies choose it anew; a run's own."""
+    from descend.intake import as_recipe
+
+    if diagnosis.run is not None:
+        return diagnosis.recipe
+    return as_recipe(given)[0].edited(changes)
+
+
+def _place(fix: str, given: str) -> Path:
+    """Where the cured recipe goes; DescendError where something is there already."""
+    from descend.errors import RecipeError
+
+    place = Path(fix or f"{Path(given).name.removesuffix('.toml')}-cured.toml")
+    if place.exists():
+        raise RecipeError(
+            f"`--fix` must name a file that does not exist yet: {str(place)!r}",
+            hint="--fix FILE chooses another one",
+        )
+    return place
+
+
+def _write_cured(place: Path, recipe: Recipe, proof: Proof, diagnosis: Diagnosis) -> None:
+    from descend.diagnosis.fixing import cured_toml
+    from descend.runs.files import write_text
+
+    if proof.cure is None:
+        return
+    named = {finding.code: finding.name for finding in diagnosis.findings}
+    codes = " ".join(f"{code} {named.get(code, '')}".strip() for code in proof.cure.codes)
+    why = dict.fromkeys(proof.cure.edits, codes or proof.cure.why)
+    write_text(place, cured_toml(recipe, proof.cure.edits, why))
