@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,22 @@ def recorded(
         completed = completed_for(recipe, examples)
         return completed, planned(completed, examples, seeds)
     except (RecipeError, NetworkError, DataError) as error:
-        record = Record(
-            recipe=None, known_profile=profile_of(examples), problems=problems_of(error)
-        )
-        return recipe, [record]
+        return recipe, _without(problems_of(error), recipe, examples, seeds)
+
+
+def _without(
+    problems: Mapping[str, str], recipe: Recipe, examples: Examples, seeds: int
+) -> list[Record]:
+    """The records of what is left of a recipe without the fields that make it impossible."""
+    fields = {".".join(field.split(".")[:2]) for field in problems}
+    if "training.loss" in fields:
+        fields.add("training.loss_on")
+    try:
+        left = recipe.edited(dict.fromkeys(fields))
+        records = planned(completed_for(left, examples), examples, seeds)
+    except DescendError:
+        records = [Record(known_profile=profile_of(examples))]
+    return [replace(record, problems=problems, asked=recipe) for record in records]
 
 
 def problems_of(error: DescendError) -> dict[str, str]:

@@ -15,6 +15,7 @@ from descend.training.targets import encode_split
 
 MOST = 20_000  # examples that are looked at; more change no statistic that a rule asks for
 FIRST = 512  # examples whose values are kept
+KEPT = 1 << 20  # values of them, at most: of a million features a few examples
 
 Numbers = NDArray[np.float64]
 
@@ -24,18 +25,23 @@ def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
     inputs = {name: _inputs(examples, part) for name, part in examples.splits.items()}
     train = examples.train
     counts = _class_counts(train, examples)
-    targets = None
+    targets = raw_targets = None
     if examples.task in ("regression", "autoencoder"):
-        y = examples.preparation.targets(train.y[:MOST])
+        y = examples.preparation.targets(some(train.y, MOST))
         targets = Columns.of(_numbers(y.flatten(1)))
+    if examples.task in ("regression", "multilabel"):
+        raw_targets = Columns.of(_numbers(some(train.y, MOST)))
+    first, first_targets = _first(examples)
     return Profile(
         task=examples.task,
         examples={name: len(part) for name, part in examples.splits.items()},
         outputs=examples.outputs,
         inputs={name: Columns.of(values) for name, values in inputs.items()},
-        raw=Columns.of(_numbers(_rows(train.x))),
-        first=inputs["train"][:FIRST],
+        raw=Columns.of(_numbers(_rows(some(train.x, MOST)))),
+        first=first,
+        first_targets=first_targets,
         targets=targets,
+        raw_targets=raw_targets,
         class_counts=counts,
         chance_loss=None if recipe is None else chance_loss(examples, recipe),
         chance_accuracy=None if counts is None else float(counts.max() / counts.sum()),
@@ -76,13 +82,29 @@ def chance_loss(examples: Examples, recipe: Recipe) -> float | None:
     return None
 
 
+def some(values: Tensor, most: int) -> Tensor:
+    """At most so many rows, from the whole length: what is sorted by class keeps every class."""
+    return values[:: max(1, -(-len(values) // most))]
+
+
 def _inputs(examples: Examples, part: Split) -> Numbers:
-    x = part.x[:MOST]
-    return _numbers(_rows(examples.preparation.inputs(x)))
+    return _numbers(_rows(examples.preparation.inputs(some(part.x, MOST))))
+
+
+def _first(examples: Examples) -> tuple[Numbers, Numbers]:
+    """Some prepared training inputs and their targets: class numbers (examples,), else columns."""
+    train, preparation = examples.train, examples.preparation
+    most = max(1, min(FIRST, KEPT // train.x[0].numel()))
+    x, y = some(train.x, most), some(train.y, most)
+    if train.y is train.x:
+        values = _rows(preparation.inputs(x))
+        return _numbers(values), _numbers(values)
+    y = y.flatten() if y.dtype == torch.int64 else preparation.targets(y)
+    return _numbers(_rows(preparation.inputs(x)))[:FIRST], _numbers(y)[:FIRST]
 
 
 def _rows(x: Tensor) -> Tensor:
-    return x.flatten(0, -2)[:MOST]
+    return some(x.flatten(0, -2), MOST)
 
 
 def _numbers(values: Tensor) -> Numbers:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from descend.data.examples import Examples
+from descend.diagnosis.first_look import second_losses, signals
 from descend.diagnosis.profiling import profile_of
+from descend.diagnosis.reading import curves_of
 from descend.findings.profile import Profile
 from descend.findings.record import Layer, Record
 from descend.network.architecture import Block
@@ -30,12 +33,18 @@ def planned(recipe: Recipe, examples: Examples, seeds: int = 3) -> list[Record]:
     looked_at = recipe.edited({"training.measure_first": 1, "training.early_stopping": None})
     recipes = [seeded(looked_at, seed) for seed in range(first, first + seeds)]
     training = Training(recipes, examples)
-    layers = [layers_of(training, run) for run in range(seeds)]
+    profile = profile_of(examples, recipe)
+    layers = [layers_of(training, run, profile) for run in range(seeds)]
     training.batches.start_epoch()
     training.executor.advance(0, training.batches.walk(0, 1), training.active)
-    profile = profile_of(examples, recipe)
+    losses = second_losses(training)
     return [
-        record_of(training, run, layers[run], profile, status="planned") for run in range(seeds)
+        replace(
+            record_of(training, run, layers[run], profile, status="planned"),
+            recipe=seeded(recipe, first + run),
+            second_loss=losses[run],
+        )
+        for run in range(seeds)
     ]
 
 
@@ -67,13 +76,20 @@ def record_of(
     )
 
 
-def layers_of(training: Training, run: int) -> list[Layer]:
-    """The layers of a network with the statistics of its weights as they are now."""
+def layers_of(training: Training, run: int, profile: Profile | None = None) -> list[Layer]:
+    """The layers of a network with the statistics of its weights as they are now.
+
+    profile: of the examples, whose first ones say how strong each layer's signal is.
+    """
     blocks = training.stack.architectures[run]
+    taken: Sequence[float | None] = [None] * len(blocks)
+    if profile is not None:
+        x = torch.from_numpy(profile.first).to(training.stack.theta.device)
+        taken = signals(training.stack, run, x)
     return [
-        _layer(number, len(blocks), block, views, run)
-        for number, (block, views) in enumerate(
-            zip(blocks, training.stack.views, strict=True), start=1
+        replace(_layer(number, len(blocks), block, views, run), signal=signal)
+        for number, (block, views, signal) in enumerate(
+            zip(blocks, training.stack.views, taken, strict=True), start=1
         )
     ]
 
@@ -81,6 +97,7 @@ def layers_of(training: Training, run: int) -> list[Layer]:
 def _layer(number: int, of: int, block: Block, views: BlockViews, run: int) -> Layer:
     w, b = views.w[run].double(), views.b[run, 0].double()
     units = torch.cat([w, b.unsqueeze(0)])  # a column for each unit
+    across = w.max(dim=0).values - w.min(dim=0).values  # a number for each unit
     return Layer(
         number=number,
         of=of,
@@ -95,16 +112,14 @@ def _layer(number: int, of: int, block: Block, views: BlockViews, run: int) -> L
         least=float(w.min()),
         most=float(w.max()),
         units_differ=float((units.max(dim=1).values - units.min(dim=1).values).max()),
+        inputs_differ=float(across.max()),
         bias_spread=float(b.std(correction=0)),
+        l1=block.l1,
+        l2=block.l2,
     )
 
 
 def _curves(training: Training, run: int) -> dict[str, NDArray[np.float64]]:
     import polars
 
-    frame = training.history.frame().filter(polars.col("run") == run)
-    return {
-        name: frame[name].cast(polars.Float64).fill_null(np.nan).to_numpy()
-        for name in frame.columns
-        if name not in ("run", "epoch")
-    }
+    return curves_of(training.history.frame().filter(polars.col("run") == run))

@@ -30,6 +30,18 @@ class Columns:
         """The root mean square of all values."""
         return float(np.sqrt(np.mean(self.mean**2 + self.std**2)))
 
+    @property
+    def sizes(self) -> Numbers:
+        """The root mean square of each column."""
+        sizes: Numbers = np.sqrt(self.mean**2 + self.std**2)
+        return sizes
+
+    @property
+    def is_constant(self) -> NDArray[np.bool_]:
+        """Which columns hold one value only."""
+        constant: NDArray[np.bool_] = self.least == self.most
+        return constant
+
 
 @dataclass(frozen=True, eq=False)
 class Profile:
@@ -37,10 +49,12 @@ class Profile:
 
     inputs: columns of each split, prepared; raw: of the training part, as they came.
     targets: columns of the training part as the loss sees them; absent for classes.
+    raw_targets: of numbers and of labels, as they came.
     class_counts: of the training part, by class. outputs: how many the task needs.
     chance_loss: the loss of the best answer that ignores the inputs, absent where there is no
     formula for it; chance_accuracy: that of always the largest class.
-    first: some prepared training inputs, (examples, columns), for what needs values.
+    first: some prepared training inputs, (examples, columns), for what needs values;
+    first_targets: theirs, class numbers (examples,) or numbers (examples, columns).
     """
 
     task: str
@@ -49,7 +63,9 @@ class Profile:
     inputs: Mapping[str, Columns]
     raw: Columns
     first: Numbers
+    first_targets: Numbers | None = None
     targets: Columns | None = None
+    raw_targets: Columns | None = None
     class_counts: Numbers | None = None
     chance_loss: float | None = None
     chance_accuracy: float | None = None
