@@ -1,0 +1,43 @@
+"""D138: targets that the loss cannot take."""
+
+from __future__ import annotations
+
+from descend.findings.finding import Finding, Remedy
+from descend.findings.heads import lost_loss
+from descend.findings.record import Record
+from descend.findings.rule import finding
+
+OF_PROBABILITIES = ("bce", "cross_entropy", "nll")
+
+
+@finding("D138", "error", leads_to=("D100", "D116", "D203", "D206", "D212"))
+def labels_out_of_range(record: Record) -> Finding | None:
+    """The loss takes the targets for probabilities or classes, and they are other numbers.
+
+    What it looks at: the smallest and the largest target, and the loss.
+    Why it matters: cross-entropy with a target of 5 or of -1 has no lower end: the loss falls below
+    0 and runs away.
+    Remedy: `data.scale = "unit"` for an autoencoder under this loss; `training.loss = "mse"` for
+    quantities; labels counted from 0 for classes.
+    Not a fault: probabilities between 0 and 1 as targets.
+    """
+    profile = record.profile
+    loss = lost_loss(record) or record.training.loss
+    targets = profile.targets if profile.task == "autoencoder" else profile.raw_targets
+    if loss not in OF_PROBABILITIES or targets is None:
+        return None
+    least, most = float(targets.least.min()), float(targets.most.max())
+    if least >= 0 and most <= 1:
+        return None
+    if profile.task == "autoencoder":
+        remedy = Remedy({"data.scale": "unit"}, "inputs between 0 and 1")
+    else:
+        edits = {"training.loss": "mse", "training.loss_on": "logits", "network.output": "identity"}
+        remedy = Remedy(edits, "a loss of quantities")
+    return Finding(
+        evidence=f"targets from {least:.4g} to {most:.4g} under {loss}",
+        numbers={"least": least, "most": most},
+        healthy="targets from 0 to 1",
+        cause=f"{loss} takes the targets for probabilities",
+        remedies=[remedy],
+    )
