@@ -1,0 +1,42 @@
+"""D165: a loss that grows with the batch."""
+
+from __future__ import annotations
+
+import math
+
+from descend.findings.before.first_step_too_long import DESCENT, WORSE
+from descend.findings.before.penalty_too_strong import batch_of
+from descend.findings.finding import Finding, Severity, edit
+from descend.findings.record import Record, known
+from descend.findings.rule import finding
+
+
+@finding("D165", "note", leads_to=("D154", "D160", "D202", "D203", "D208", "D210", "D212"))
+def summed_loss(record: Record) -> Finding | None:
+    """A batch's loss is the sum over its examples, and the rate goes with the batch size.
+
+    What it looks at: `training.reduction`, the batch size, and the loss of the first batch before
+    and after one step.
+    Why it matters: twice the batch is twice the gradient: rate, penalties and clipping mean
+    something else for each batch size, and the last, smaller batch counts less.
+    Remedy: `training.reduction = "mean"`, with the same rate or one that is batch size times as
+    large.
+    Not a fault: sums with a rate that is made for them, or under Adam, which divides by the
+    gradient's size: a note. Where the first step makes the loss a hundredfold it is an error.
+    """
+    training = record.training
+    batch = batch_of(record)
+    if training.reduction != "sum" or batch == 1:
+        return None
+    first, second = record.first_loss, known(record.second_loss)
+    is_up = not math.isfinite(second) or second > WORSE * first
+    severity: Severity = "error" if is_up and training.optimizer in DESCENT else "note"
+    return Finding(
+        evidence=f"sums over batches of {batch:.0f}; loss {first:.4g} before the first step and "
+        f"{second:.4g} after it",
+        numbers={"batch": batch, "first_loss": first, "second_loss": second},
+        healthy="the mean over a batch",
+        cause=f"the gradient is {batch:.0f} times that of the mean",
+        severity=severity,
+        remedies=[edit("training.reduction", "mean", "the same rate for every batch size")],
+    )
