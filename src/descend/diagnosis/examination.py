@@ -69,7 +69,10 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
 def in_order(
     findings: Sequence[Finding], among: Sequence[Rule] | None = None
 ) -> tuple[Finding, ...]:
-    """The findings with each that follows from another below it; the gravest first."""
+    """The findings with each that follows from another below it; the gravest first.
+
+    A cause is as grave as what follows from it.
+    """
     known = rules() if among is None else among
     leads_to = {rule.code: rule.leads_to for rule in known}
     symptoms = {rule.code for rule in known if rule.is_symptom}
@@ -86,7 +89,7 @@ def in_order(
         if causes[place] is not None:
             below[_root(place, causes)].append(finding)
     roots = [
-        finding.with_consequences(sorted(below[place], key=_gravity))
+        _as_grave(finding.with_consequences(sorted(below[place], key=_gravity)))
         for place, finding in enumerate(findings)
         if causes[place] is None
     ]
@@ -131,6 +134,12 @@ def _root(place: int, causes: Sequence[int | None]) -> int:
     while (cause := causes[place]) is not None:
         place = cause
     return place
+
+
+def _as_grave(finding: Finding) -> Finding:
+    """The finding, as grave as the gravest that follows from it."""
+    gravest = min((finding, *finding.consequences), key=_gravity)
+    return replace(finding, severity=gravest.severity)
 
 
 def _gravity(finding: Finding) -> tuple[int, float, str]:

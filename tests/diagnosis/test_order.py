@@ -1,0 +1,31 @@
+"""Order: causes before what follows from them, symptoms below any cause, and as grave."""
+
+from __future__ import annotations
+
+from descend.diagnosis.examination import in_order
+from descend.findings.finding import Finding, Severity
+
+
+def named(code: str, severity: Severity) -> Finding:
+    return Finding(evidence="", cause="", code=code, name=code, severity=severity)
+
+
+def test_a_symptom_stands_below_any_fault_that_is_none() -> None:
+    [cause] = in_order([named("D204", "error"), named("D206", "error")])
+    assert cause.code == "D204"
+    assert [one.code for one in cause.consequences] == ["D206"]
+
+
+def test_a_note_explains_no_symptom() -> None:
+    assert len(in_order([named("D213", "note"), named("D206", "error")])) == 2
+
+
+def test_a_symptom_alone_is_the_verdict() -> None:
+    [only] = in_order([named("D206", "error")])
+    assert only.code == "D206"
+
+
+def test_a_cause_is_as_grave_as_what_follows_from_it() -> None:
+    [cause] = in_order([named("D304", "warning"), named("D206", "error")])
+    assert cause.code == "D304"
+    assert cause.severity == "error"
