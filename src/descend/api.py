@@ -1,4 +1,4 @@
-"""The verbs in Python: train, compare, resume, predict, evaluate, labs, lab, and loading."""
+"""The verbs in Python: train, check, diagnose, compare, resume, predict, evaluate, labs, lab."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ from descend.comparison.folder import ComparisonFolder, is_comparison
 from descend.comparison.judgement import why_not
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
+from descend.diagnosis.checking import Check
+from descend.diagnosis.checking import check as check_recipe
+from descend.diagnosis.diagnosing import Diagnosis
+from descend.diagnosis.diagnosing import diagnose as diagnose_given
+from descend.diagnosis.proof import prove as prove_remedies
 from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.intake import (
     Arrays,
@@ -52,7 +57,9 @@ from descend.training.training import Training
 __all__ = [
     "Comparison",
     "Run",
+    "check",
     "compare",
+    "diagnose",
     "evaluate",
     "lab",
     "labs",
@@ -254,6 +261,41 @@ def resume_comparison(
 def load_comparison(comparison: Path | str) -> Comparison:
     """The comparison of a folder, as far as it is."""
     return read(ComparisonFolder.open(comparison))
+
+
+def check(
+    recipe: Recipe | Mapping[str, Any] | Path | str,
+    *,
+    edits: Mapping[str, Any] | None = None,
+    data: Examples | Arrays | None = None,
+    data_dir: Path | str | None = None,
+) -> Check:
+    """What is wrong with a recipe before a single step; nothing is trained, nothing is written."""
+    return check_recipe(recipe, edits=edits, data=data, data_dir=data_dir)
+
+
+def diagnose(
+    recipe: Recipe | Run | Mapping[str, Any] | Path | str,
+    *,
+    prove: bool = False,
+    edits: Mapping[str, Any] | None = None,
+    data: Arrays | None = None,
+    data_dir: Path | str | None = None,
+    seeds: int = 3,
+) -> Diagnosis:
+    """Why a recipe or a run does not learn, or that it does.
+
+    recipe: as in `train`, or a Run or its folder. A recipe is trained in memory for a tenth of its
+    steps, and to the end where that shows nothing. prove: train every remedy beside it, over the
+    same seeds; `.proof` then says which of them help.
+    """
+    found = diagnose_given(recipe, edits=edits, data=data, data_dir=data_dir, seeds=seeds)
+    if not prove or any(record.problems for record in found.records):
+        return found
+    base = found.recipe
+    if found.run is None and not isinstance(recipe, Run):
+        base = as_recipe(recipe, "arrays" if data is not None else None)[0].edited(edits or {})
+    return replace(found, proof=prove_remedies(base, found.findings, data=data, data_dir=data_dir))
 
 
 def resume(

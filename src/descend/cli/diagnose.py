@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +87,7 @@ def command(
         if place is not None:
             _write_cured(place, recipe, proof, diagnosis)
     if as_json:
-        put_json({**diagnosis.to_json(), "proof": None if proof is None else proof.to_json()})
+        put_json(replace(diagnosis, proof=proof).to_json())
         return 0 if diagnosis.is_healthy else FOUND
     code = put_examination(diagnosis.examination)
     put(

@@ -17,6 +17,7 @@ from descend.diagnosis.baselines import baselines_of
 from descend.diagnosis.checking import SEEDS, recorded
 from descend.diagnosis.examination import Examination, examine
 from descend.diagnosis.forks import ByRun, fork
+from descend.diagnosis.proof import Proof
 from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, without_weights
 from descend.diagnosis.recording import planned, record_of
 from descend.diagnosis.units import units_of
@@ -48,7 +49,7 @@ class Diagnosis:
     recipe: completed, where it could be; run: the folder that was read, or None.
     share: of the planned steps that were trained until the verdict, of the networks as they are;
     cost: of all steps of all networks that were trained for it, in trainings of one network.
-    records: what the findings were read from, one for each seed.
+    records: what the findings were read from, one for each seed; proof: of their remedies.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Diagnosis:
     share: float = 0.0
     cost: float = 0.0
     seconds: float = 0.0
+    proof: Proof | None = None
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -79,6 +81,7 @@ class Diagnosis:
             "share": self.share,
             "cost": self.cost,
             "seconds": self.seconds,
+            "proof": None if self.proof is None else self.proof.to_json(),
         }
 
 

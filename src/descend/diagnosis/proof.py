@@ -13,11 +13,10 @@ from typing import Any
 from descend.comparison.axes import Axes
 from descend.comparison.comparing import Means, Prepared, Question, begin, carry_on, prepare
 from descend.comparison.comparison import Comparison, Row
-from descend.comparison.cost import measured_seconds
+from descend.comparison.cost import measured_seconds, work_seconds
 from descend.comparison.names import names_of
 from descend.comparison.pair import BETTER, WORSE
 from descend.comparison.paired_tests import least_seeds
-from descend.comparison.plan import expected_seconds
 from descend.comparison.statistics import ALPHA
 from descend.comparison.values import identity
 from descend.errors import RecipeError
@@ -82,8 +81,8 @@ class Tried:
 class Proof:
     """What was tried, the best first.
 
-    cure: the candidate that cures best, None where none does. cost: the time of the
-    whole proof in ordinary trainings of the recipe; share: of its epochs that were trained.
+    cure: the candidate that cures best, None where none does. cost: the time in which all of it
+    was trained, in ordinary trainings of the recipe; share: of its epochs that were trained.
     """
 
     tried: Sequence[Tried]
@@ -142,12 +141,13 @@ def prove(
     long = completed.training.epochs
     assert long is not None
     seeds = max(seeds, least_seeds(ALPHA, len(singles)) + 1)
-    comparison, share = _compared(recipe, long, singles, means, seeds, 0.6 * most_cost * once)
+    comparison, share = _compared(recipe, long, singles, means, seeds, 0.5 * most_cost)
+    trained = _trained(comparison)
     tried = _tried(comparison, singles)
     together = _together(completed, singles)
     if together and not any(one.cures for one in tried):
-        left = most_cost * once - (perf_counter() - began)
-        second, _ = _compared(recipe, long, together, means, seeds, max(left, once))
+        second, _ = _compared(recipe, long, together, means, seeds, 0.3 * most_cost)
+        trained += _trained(second)
         tried += _tried(second, together)
     order = {PROVEN: 0, UNPROVEN: 1, HARMFUL: 2}
     sign = 1 if comparison.goal.higher_is_better else -1
@@ -166,7 +166,7 @@ def prove(
         metric=comparison.goal.metric,
         seeds=seeds,
         share=share,
-        cost=round(seconds / once, 1),
+        cost=round(trained / once, 1),
         seconds=round(seconds, 3),
     )
 
@@ -245,9 +245,9 @@ def _compared(
     tried: Sequence[Candidate],
     means: Means,
     seeds: int,
-    seconds: float,
+    most: float,
 ) -> tuple[Comparison, float]:
-    """The comparison of the recipe with the candidates, within about these seconds.
+    """The comparison of the recipe with the candidates, in the work of about `most` trainings.
 
     epochs: of the whole training; the share of them that was trained comes second.
     """
@@ -267,11 +267,19 @@ def _compared(
         return prepare(question, means)
 
     whole = prepared(1.0)
-    expected = expected_seconds(whole.plan, whole.variants, whole.builder.examples_of)
-    share = min(1.0, max(FEWEST, seconds / max(expected, 1e-9)))
+    work = sum(stack.work for stack in whole.plan.stacks)
+    alone = whole.variants[0].recipe
+    assert alone is not None
+    share = most * work_seconds(alone, whole.builder.examples_of(alone), 1) / work
+    share = min(1.0, max(FEWEST, share))
     chosen = whole if share == 1.0 else prepared(share)
     with TemporaryDirectory(prefix="descend-") as root:
         return carry_on(lambda: begin(chosen, Path(root)), means, None, chosen), round(share, 3)
+
+
+def _trained(comparison: Comparison) -> float:
+    """The seconds in which all networks of a comparison were trained."""
+    return sum(result.seconds for result in comparison.results)
 
 
 def _tried(comparison: Comparison, tried: Sequence[Candidate]) -> list[Tried]:
