@@ -13,6 +13,7 @@ from descend.findings.rule import finding
 
 DESCENT = ("sgd", "asgd")  # a short enough step of these always leads down
 WORSE = 100.0  # times the first loss, and times chance: tens of times are made up for
+WORSE_ON_A_LINE = 2.0  # where no layer bends, the curvature stays as it is, and nothing is made up
 LONGER = 3.0  # times the weights, by the optimizers whose steps have a length of their own
 
 
@@ -39,8 +40,9 @@ def first_step_too_long(record: Record) -> Finding | Margin:
         is_lost = not math.isfinite(second)
         chance = record.profile.chance_loss or 0.0
         excess = second / max(first, chance, 1e-12)
-        if not is_lost and excess < WORSE:
-            return Margin("loss after one step beside that before", excess, WORSE)
+        limit = most_worse(record)
+        if not is_lost and excess < limit:
+            return Margin("loss after one step beside that before", excess, limit)
         return Finding(
             evidence=f"loss {first:.4g} before the first step and {second:.4g} after it, on the "
             "same batch",
@@ -60,6 +62,12 @@ def first_step_too_long(record: Record) -> Finding | Margin:
         "weights",
         remedies=[remedy, edit("training.lr", better / 10, "shorter still")],
     )
+
+
+def most_worse(record: Record) -> float:
+    """By how much a first step may raise the loss and yet be made up for."""
+    bends = any(layer.activation != "identity" for layer in record.hidden)
+    return WORSE if bends else WORSE_ON_A_LINE
 
 
 def first_ratio(record: Record) -> float:

@@ -29,9 +29,10 @@ def softmax_on_quantities(record: Record) -> Finding | None:
     are_shares = (targets >= 0).all() and np.abs(targets.sum(axis=1) - 1).max() < ROUNDING
     if are_shares and output.activation == "softmax":
         return None
+    sums = targets.sum(axis=1)
     return Finding(
-        evidence=f"{output.activation} over {asked_outputs(record)} outputs; the sums of the targets "
-        f"reach from {targets.sum(axis=1).min():.3g} to {targets.sum(axis=1).max():.3g}",
+        evidence=f"{output.activation} over {asked_outputs(record)} outputs; the targets' sums "
+        f"reach from {sums.min():.3g} to {sums.max():.3g}",
         healthy="identity for quantities",
         cause=f"{output.activation} ties the outputs to each other, and the targets are not tied",
         place=output.place,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from descend.findings.before.first_step_too_long import DESCENT, WORSE
+from descend.findings.before.first_step_too_long import DESCENT, most_worse
 from descend.findings.before.penalty_too_strong import batch_of
 from descend.findings.finding import Finding, Severity, edit
 from descend.findings.record import Record, known
@@ -22,14 +22,14 @@ def summed_loss(record: Record) -> Finding | None:
     Remedy: `training.reduction = "mean"`, with the same rate or one that is batch size times as
     large.
     Not a fault: sums with a rate that is made for them, or under Adam, which divides by the
-    gradient's size: a note. Where the first step makes the loss a hundredfold it is an error.
+    gradient's size: a note. Where the first step leads far upwards it is an error.
     """
     training = record.training
     batch = batch_of(record)
     if training.reduction != "sum" or batch == 1:
         return None
     first, second = record.first_loss, known(record.second_loss)
-    is_up = not math.isfinite(second) or second > WORSE * first
+    is_up = not math.isfinite(second) or second > most_worse(record) * first
     severity: Severity = "error" if is_up and training.optimizer in DESCENT else "note"
     return Finding(
         evidence=f"sums over batches of {batch:.0f}; loss {first:.4g} before the first step and "
