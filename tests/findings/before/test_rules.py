@@ -1,0 +1,80 @@
+"""Every rule of the first family: it fires on the fault, not on its twin, and its remedy cures."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from descend.diagnosis.checking import Check, check
+from descend.findings.finding import Finding
+from descend.findings.rule import rules
+from descend.recipe import Recipe
+from tests.findings.before.faults import FAULTS, Fault
+
+CODES = sorted(FAULTS)
+
+
+def looked_at(fault: Fault, recipe: Recipe, *, is_healthy: bool = False) -> Check:
+    make = (fault.healthy_data if is_healthy else None) or fault.data
+    return check(recipe, data=make() if make else None)
+
+
+@cache
+def of(code: str) -> Check:
+    """What is found in the fault's recipe."""
+    return looked_at(FAULTS[code], FAULTS[code].recipe)
+
+
+def found(code: str) -> Finding:
+    """The finding with this code, be it below another."""
+    return named(of(code), code)
+
+
+def named(looked: Check, code: str) -> Finding:
+    everything = [one for root in looked.findings for one in (root, *root.consequences)]
+    return next(one for one in everything if one.code == code)
+
+
+def codes(looked: Check) -> set[str]:
+    return {one.code for root in looked.findings for one in (root, *root.consequences)}
+
+
+def test_every_rule_of_this_family_has_a_case() -> None:
+    assert set(CODES) == {rule.code for rule in rules() if rule.family == "before"}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_fires_on_the_fault_and_says_where(code: str) -> None:
+    finding = found(code)
+    assert finding.evidence
+    assert finding.cause
+    assert finding.healthy
+    if FAULTS[code].place is not None:
+        assert str(finding.place) == FAULTS[code].place
+    if FAULTS[code].severity is None:
+        assert finding.severity in ("error", "warning")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_is_silent_on_the_healthy_twin(code: str) -> None:
+    fault = FAULTS[code]
+    looked = looked_at(fault, fault.healthy, is_healthy=True)
+    assert code not in codes(looked)
+    assert looked.examination.is_healthy, looked.findings
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_remedy_can_be_applied_and_the_first_one_silences(code: str) -> None:
+    """Arrays keep the preparation that they came with, so that edits of `data` are only applied."""
+    finding, fault = found(code), FAULTS[code]
+    edited = [of(code).recipe.edited(remedy.edits) for remedy in finding.remedies]
+    if fault.is_cured:
+        assert code not in codes(looked_at(fault, edited[0]))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_finding_is_plain_data(code: str) -> None:
+    written = found(code).to_json()
+    assert written["code"] == code
+    assert all(isinstance(number, float | int) for number in written["numbers"].values())
