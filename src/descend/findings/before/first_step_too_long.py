@@ -13,7 +13,7 @@ from descend.findings.rule import finding
 
 DESCENT = ("sgd", "asgd")  # a short enough step of these always leads down
 WORSE = 100.0  # times the first loss, and times chance: tens of times are made up for
-WORSE_ON_A_LINE = 2.0  # where no layer bends, the curvature stays as it is, and nothing is made up
+WORSE_ON_A_LINE = 1.2  # where no layer bends, the curvature stays as it is, and nothing is made up
 LONGER = 3.0  # times the weights, by the optimizers whose steps have a length of their own
 
 
