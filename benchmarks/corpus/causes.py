@@ -50,7 +50,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "missing_zero_grad": (),
     "n_outputs_wrong": ("D119", "D100 network.outputs"),
     "never_trained": ("D100 training.epochs",),
-    "no_signal": ("D140", "D309"),
+    "no_signal": ("D309",),
     "optimizer_choice": ("D168",),
     "optimizer_epsilon": ("D164",),
     "oscillating_loss": ("D210",),

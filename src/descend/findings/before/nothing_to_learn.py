@@ -9,7 +9,7 @@ from descend.findings.record import Record
 from descend.findings.rule import finding
 
 
-@finding("D135", "error", leads_to=("D106", "D132", "D139", "D140", "D206", "D211", "D305"))
+@finding("D135", "error", leads_to=("D106", "D132", "D139", "D309", "D206", "D211", "D305"))
 def nothing_to_learn(record: Record) -> Finding | None:
     """All training examples have the same answer, or the same inputs.
 
