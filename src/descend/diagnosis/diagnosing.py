@@ -25,7 +25,8 @@ from descend.diagnosis.watching import Quiet, measured_densely
 from descend.errors import RecipeError, RunError
 from descend.findings.course import LEARNS, end_loss
 from descend.findings.finding import Finding
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import rules
 from descend.intake import Arrays, as_recipe, examples_of, same_examples
 from descend.recipe import Recipe

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from descend.findings.finding import SEVERITIES, Finding, Margin
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import Rule, rules
 
 MOST_SEEDS = 0.5  # a fault is one of the recipe if it shows in more than this share of its seeds

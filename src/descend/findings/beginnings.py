@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from descend.findings.record import Layer, NotMeasured, Record, known
+from descend.findings.measured import NotMeasured, known
+from descend.findings.record import Layer, Record
 from descend.recipe.defaults import INIT_FOR, RECTIFIED
 
 SATURATING = ("sigmoid", "tanh")

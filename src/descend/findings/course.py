@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from descend.findings.fork import Fork, Numbers, end_of
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 
 LEARNS = 0.97  # a loss below this share of chance has learnt something
 FASTER, SLOWER = ("lr * 3", "lr * 10", "lr * 100"), ("lr / 3", "lr / 10", "lr / 100")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from descend.findings.measured import NotMeasured, known
 from descend.findings.profile import Numbers, Profile
-from descend.findings.record import NotMeasured, known
 
 FOLDS = 5
 NEIGHBOURS = 5

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from descend.findings.finding import Remedy
+from descend.findings.measured import known
 from descend.findings.profile import Numbers, Profile
-from descend.findings.record import Record, known
+from descend.findings.record import Record
 from descend.recipe.checks import outputs_for
 from descend.recipe.names import CLASS_COUNTING
 

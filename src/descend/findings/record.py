@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from descend.findings.finding import Place
 from descend.findings.fork import Fork
+from descend.findings.loop import Loop, Seen
+from descend.findings.measured import NotMeasured, known, known_number
 from descend.findings.profile import Profile
 from descend.recipe import Recipe
 
 Numbers = NDArray[np.float64]
-T = TypeVar("T")
 
 ENDED = ("finished", "stopped early", "diverged")  # statuses of a training that is over
-
-
-class NotMeasured(Exception):
-    """A rule asked for what was not taken: it says nothing, and does not guess."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,8 @@ class Record:
     baselines: what simple models score, as metrics; units: (layers,) by name, of what the weights
     that it has now make of training examples; learning_share: of the seeds that were trained.
     second_loss: of the first batch, once one step was taken on it.
+    Of somebody else's loop there is no recipe: seen, its settings as far as they were seen; loop,
+    what it did.
     """
 
     recipe: Recipe | None = None
@@ -99,6 +98,13 @@ class Record:
     units: Mapping[str, Numbers] = field(default_factory=dict)
     learning_share: float | None = None
     second_loss: float | None = None
+    seen: Seen | None = None
+    known_loop: Loop | None = None
+
+    @property
+    def loop(self) -> Loop:
+        """What a watched loop did."""
+        return known(self.known_loop)
 
     @property
     def profile(self) -> Profile:
@@ -107,8 +113,8 @@ class Record:
 
     @property
     def training(self) -> Any:
-        """The recipe's training."""
-        return known(self.recipe).training
+        """The recipe's training, or what was seen of one without a recipe."""
+        return known(self.seen) if self.recipe is None else self.recipe.training
 
     @property
     def network(self) -> Any:
@@ -183,17 +189,3 @@ class Record:
     def metric(self, name: str) -> float:
         """A final metric."""
         return known_number(known(self.metrics.get(name)))
-
-
-def known(value: T | None) -> T:
-    """The value; raises NotMeasured where there is none."""
-    if value is None:
-        raise NotMeasured
-    return value
-
-
-def known_number(value: float) -> float:
-    """The number; raises NotMeasured for NaN."""
-    if value != value:
-        raise NotMeasured
-    return value

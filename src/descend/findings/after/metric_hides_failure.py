@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 UNBALANCED = 1.5  # times the share that classes of one size have

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 LEARNT = 0.5  # of the way from chance to perfection, on training examples

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from descend.findings.finding import Finding, edit
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 

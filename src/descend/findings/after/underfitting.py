@@ -6,7 +6,8 @@ import math
 
 from descend.findings.course import FEW_STEPS
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 GAP = 0.1

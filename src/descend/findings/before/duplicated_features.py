@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from descend.findings.finding import Finding, Margin, Place
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 MOST = 2_000  # features: beyond, comparing all with all is dear

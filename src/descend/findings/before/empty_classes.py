@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from descend.findings.finding import Finding, Place
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 HAVE_ONE = ("adam", "adamw", "adamax", "rmsprop", "adagrad", "sparse_adam")

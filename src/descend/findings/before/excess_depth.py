@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from descend.findings.beginnings import SATURATING, drawn
 from descend.findings.finding import Finding, Margin, Remedy
-from descend.findings.record import NotMeasured, Record, known_number
+from descend.findings.measured import NotMeasured, known_number
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 VANISHED = 1e-4  # of the last layer's gradient; three sigmoid layers keep a 400th

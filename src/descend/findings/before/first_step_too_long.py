@@ -8,7 +8,8 @@ import numpy as np
 
 from descend.findings.before.rate_too_small import usual_rate
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import NotMeasured, Record, known
+from descend.findings.measured import NotMeasured, known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 DESCENT = ("sgd", "asgd")  # a short enough step of these always leads down

@@ -12,7 +12,8 @@ from descend.findings.beginnings import (
     suited_init,
 )
 from descend.findings.finding import Finding, Margin, Remedy
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 WEAKEST, STRONGEST = 1e-3, 1e3  # of what suited weights would hand on

@@ -7,7 +7,8 @@ from itertools import pairwise
 from descend.findings.before.underpowered_model import needs_more_than_lines
 from descend.findings.finding import Finding, Remedy, Severity
 from descend.findings.fits import fits_of, no_line_separates
-from descend.findings.record import Layer, NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from descend.findings.beginnings import drawn, suited_init
 from descend.findings.finding import Finding, Remedy
-from descend.findings.record import Layer, Record, known
+from descend.findings.measured import known
+from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 BY_CHANCE = 12  # weights: that these all have one sign is a chance of 1 in 2,048

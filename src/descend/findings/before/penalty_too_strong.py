@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from descend.findings.finding import Finding, Margin, Remedy
-from descend.findings.record import Layer, Record, known
+from descend.findings.measured import known
+from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 STRONG = 0.1  # of the curvature that inputs of size 1 give: a tenth of the fit is given up

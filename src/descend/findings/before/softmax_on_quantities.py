@@ -6,7 +6,8 @@ import numpy as np
 
 from descend.findings.finding import Finding, edit
 from descend.findings.heads import OF_NUMBERS, asked_outputs
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 ROUNDING = 1e-3

@@ -7,7 +7,8 @@ import math
 from descend.findings.before.first_step_too_long import DESCENT, most_worse
 from descend.findings.before.penalty_too_strong import batch_of
 from descend.findings.finding import Finding, Severity, edit
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from descend.findings.beginnings import drawn, suited_init
 from descend.findings.finding import Finding, Remedy
-from descend.findings.record import Layer, Record, known
+from descend.findings.measured import known
+from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 EQUAL = 1e-6  # beside the largest weight

@@ -6,7 +6,8 @@ import math
 
 from descend.findings.before.rate_too_small import FAR_BELOW, reach, usual_rate
 from descend.findings.finding import Finding, Margin, Remedy
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 NEEDED = 0.3  # of the weights: less changes nothing of what they compute

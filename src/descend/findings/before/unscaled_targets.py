@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from descend.findings.finding import Finding, Margin, Severity, edit
-from descend.findings.record import Record, known
+from descend.findings.measured import known
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 LARGE, SMALL = 30.0, 0.01  # root mean square; standard targets have 1

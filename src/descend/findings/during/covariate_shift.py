@@ -6,7 +6,8 @@ import numpy as np
 
 from descend.findings.course import end_loss, scale
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 SHIFT = 2.0  # standard deviations

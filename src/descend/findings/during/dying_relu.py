@@ -6,7 +6,8 @@ import numpy as np
 
 from descend.findings.course import is_poor
 from descend.findings.finding import Finding, Margin, Remedy, edit
-from descend.findings.record import Layer, NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 MANY = 0.5  # of a layer's units

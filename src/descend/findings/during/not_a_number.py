@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from descend.findings.finding import Finding, Place, edit
-from descend.findings.record import Layer, NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from descend.findings.course import EPOCHS, course, scale
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 SWING = 0.1  # of the loss of chance: half the way between a peak and a valley

@@ -21,7 +21,8 @@ from descend.findings.course import (
     steps_so_far,
 )
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import NotMeasured, Record
+from descend.findings.measured import NotMeasured
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
 WAY = 0.05  # times their size: less than that, weights have not gone anywhere

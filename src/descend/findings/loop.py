@@ -1,0 +1,83 @@
+"""Loop: what was seen of a training loop that somebody else wrote, where its code may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from descend.findings.measured import NotMeasured
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What a watched loop did.
+
+    A pass is a forward pass of the whole module in training, with gradients; a step is one of an
+    optimizer. Shares are of the sampled steps in which the question arose, None where it never did;
+    names are those of `model.named_parameters()` and `model.named_modules()`.
+
+    passes, backwards, steps: how many there were; optimizers: how many were given or seen to step
+    over parameters of the module.
+    stale: the share of backward passes that were added to a gradient which an earlier step had used
+    already; stale_size: what was left, in sizes of what was added, at the last such sample.
+    early: the share of steps taken after a pass and before its backward pass.
+    empty: the share of steps that found no gradient in any parameter.
+    outside: parameters that got a gradient and that no optimizer has; frozen: that ask for none.
+    unreached: parameters that ask for a gradient and never got one, though their module was called
+    and the loss had a backward pass; unused: modules with parameters that were never called.
+    upwards: the share of steps that went along the gradient instead of against it, by a negated
+    loss or a negated gradient.
+    in_eval: modules that behave otherwise in training (dropout, batch normalisation) and that were
+    in eval mode in passes which had a backward pass; in_train: that were in train mode when the
+    module was only asked, without gradients. Each with its share of those passes.
+    kept_graphs: graphs of sampled passes still alive three steps later, of how many: (alive, of).
+    target_shape, output_shape: of the first call of the loss where they differ, so that they were
+    broadcast against each other.
+    label_range: the least and largest label that the loss was given, as class numbers; labels: how
+    many different ones; outputs: how many the module gave.
+    are_probabilities: whether each row of what the loss was given summed to 1, none negative.
+    renewed: the share of steps taken by an optimizer that was made after the step before.
+    """
+
+    passes: int = 0
+    backwards: int = 0
+    steps: int = 0
+    optimizers: int = 0
+    stale: float | None = None
+    stale_size: float | None = None
+    early: float | None = None
+    empty: float | None = None
+    outside: Sequence[str] = ()
+    frozen: Sequence[str] = ()
+    unreached: Sequence[str] = ()
+    unused: Sequence[str] = ()
+    upwards: float | None = None
+    in_eval: Mapping[str, float] = field(default_factory=dict)
+    in_train: Mapping[str, float] = field(default_factory=dict)
+    kept_graphs: tuple[int, int] | None = None
+    target_shape: tuple[int, ...] | None = None
+    output_shape: tuple[int, ...] | None = None
+    label_range: tuple[int, int] | None = None
+    labels: int | None = None
+    outputs: int | None = None
+    are_probabilities: bool | None = None
+    renewed: float | None = None
+
+
+class Seen:
+    """The settings of a training as far as they were seen, under the names that a recipe has.
+
+    Asking for one that was not seen raises NotMeasured.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        value = self._settings.get(name)
+        if value is None:
+            raise NotMeasured
+        return value
