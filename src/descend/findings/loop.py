@@ -25,12 +25,14 @@ class Loop:
     empty: the share of steps that found no gradient in any parameter.
     outside: parameters that got a gradient and that no optimizer has; frozen: that ask for none.
     unreached: parameters that ask for a gradient and never got one, though their module was called
-    and the loss had a backward pass; unused: modules with parameters that were never called.
+    and the loss had a backward pass; unused: modules with parameters that were never called, and
+    whose parameters never got a gradient, for a module may use those of another.
     upwards: the share of steps that went along the gradient instead of against it, by a negated
     loss or a negated gradient.
-    in_eval: modules that behave otherwise in training (dropout, batch normalisation) and that were
-    in eval mode in passes which had a backward pass; in_train: that were in train mode when the
-    module was only asked, without gradients. Each with its share of those passes.
+    moded: all modules that behave otherwise in training, each with its kind, "dropout" or "batch
+    norm"; in_eval: those that were in eval mode in passes which had a backward pass; in_train:
+    those that were in train mode when the module was only asked, without gradients. Each with its
+    share of those passes.
     kept_graphs: graphs of sampled passes still alive three steps later, of how many: (alive, of).
     target_shape, output_shape: of the first call of the loss where they differ, so that they were
     broadcast against each other.
@@ -53,6 +55,7 @@ class Loop:
     unreached: Sequence[str] = ()
     unused: Sequence[str] = ()
     upwards: float | None = None
+    moded: Mapping[str, str] = field(default_factory=dict)
     in_eval: Mapping[str, float] = field(default_factory=dict)
     in_train: Mapping[str, float] = field(default_factory=dict)
     kept_graphs: tuple[int, int] | None = None

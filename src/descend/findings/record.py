@@ -31,6 +31,7 @@ class Layer:
     its biases. From `before` a step; absent where not built.
     signal: by how much a unit's output differs from example to example, the root mean square over
     its units of their standard deviations, before a step and without dropout.
+    name: of its module, in somebody else's network.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Layer:
     l1: float = 0.0
     l2: float = 0.0
     signal: float | None = None
+    name: str = ""
 
     @property
     def is_output(self) -> bool:
