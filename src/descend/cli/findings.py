@@ -52,10 +52,10 @@ def lines_of(finding: Finding) -> Iterator[str]:
 
 
 def spelled_remedy(remedy: Remedy) -> str:
-    """A remedy as the lines of a recipe that it changes."""
+    """A remedy as the lines of a recipe that it changes, or as what to write in a loop."""
     from descend.recipe.complaints import spelled
 
-    edits = ", ".join(
+    edits = remedy.write or ", ".join(
         f"{field} = {spelled(value)}" if value is not None else f"{field} left open"
         for field, value in remedy.edits.items()
     )

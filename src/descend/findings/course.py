@@ -46,7 +46,8 @@ def _end(losses: Numbers) -> float:
 
 def scale(record: Record) -> float:
     """What a loss is measured by: that of chance, or the first one where chance is unknown."""
-    chance = record.profile.chance_loss
+    profile = record.known_profile
+    chance = None if profile is None else profile.chance_loss
     return max(start_loss(record) if chance is None else chance, 1e-12)
 
 

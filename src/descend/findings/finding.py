@@ -26,18 +26,27 @@ class Place:
 
 @dataclass(frozen=True)
 class Remedy:
-    """Edits of the recipe that should cure, and what they do, in a few words."""
+    """Edits of the recipe that should cure, and what they do, in a few words.
 
-    edits: Mapping[str, Any]
+    write: what to write in a loop of one's own, which no recipe has.
+    """
+
+    edits: Mapping[str, Any] = field(default_factory=dict)
     why: str = ""
+    write: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {"edits": dict(self.edits), "why": self.why}
+        return {"edits": dict(self.edits), "why": self.why, "write": self.write}
 
 
 def edit(field_name: str, value: Any, why: str = "") -> Remedy:
     """The remedy that changes one field of the recipe."""
     return Remedy({field_name: value}, why)
+
+
+def write(words: str, why: str = "") -> Remedy:
+    """The remedy that is a change of somebody's code."""
+    return Remedy(why=why, write=words)
 
 
 @dataclass(frozen=True)

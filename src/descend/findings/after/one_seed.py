@@ -15,10 +15,10 @@ def one_seed(record: Record) -> Finding | None:
     Why it matters: small networks are lotteries: with other first weights, some learn that did not,
     and the other way round.
     Remedy: `descend train --seeds 5`, `descend compare`.
-    Not a fault: one seed to look at; hence a note.
+    Not a fault: one seed to look at; hence a note. Of a watched loop nothing is said.
     Reference: Bouthillier et al. 2021.
     """
-    if record.seeds > 1 or not record.is_over:
+    if record.seeds > 1 or not record.is_over or record.known_loop is not None:
         return None
     return Finding(
         evidence="1 seed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from descend.findings.finding import Finding, edit
+from descend.findings.modules import is_frozen
 from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
@@ -18,11 +19,13 @@ def no_update(record: Record) -> list[Finding]:
     Why it matters: what does not move does not learn.
     Remedy: a rate above 0; for other loops, parameters that the optimizer knows, an output that is
     not detached, and `optimizer.step()`.
-    Not a fault: a rate so low that steps are lost in rounding, which is another finding.
+    Not a fault: a rate so low that steps are lost in rounding, which is another finding; a layer
+    that is frozen on purpose.
     """
     if len(record.steps) < FEWEST or record.status == "diverged":
         return []
-    still = [layer for layer in record.layers if not record.series("update_ratio", layer).any()]
+    moving = [layer for layer in record.layers if not is_frozen(record, layer)]
+    still = [layer for layer in moving if not record.series("update_ratio", layer).any()]
     if not still:
         return []
     has_slope = [bool(record.series("gradient_norm", layer).any()) for layer in still]

@@ -1,0 +1,159 @@
+"""Each fault of somebody's loop, told from what was seen of it, and not from its healthy twin's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from descend.cli.findings import spelled_remedy
+from descend.diagnosis.examination import Examination, examine
+from descend.findings.finding import Finding
+from descend.findings.loop import Loop, Seen
+from descend.findings.record import Layer, Record
+
+STEPS = np.arange(40)
+SOUND: dict[str, Any] = {
+    "passes": 40,
+    "backwards": 40,
+    "steps": 40,
+    "optimizers": 1,
+    "stale": 0.0,
+    "early": 0.0,
+    "empty": 0.0,
+    "upwards": 0.0,
+    "renewed": 0.0,
+    "kept_graphs": (0, 10),
+    "moded": {"1": "batch norm", "3": "dropout"},
+    "in_eval": {"1": 0.0, "3": 0.0},
+    "in_train": {"1": 0.0, "3": 0.0},
+}
+
+
+def layers() -> list[Layer]:
+    """Three layers as they are in a torch.nn.Sequential."""
+    names = ("0", "4", "6")
+    return [
+        Layer(number, 3, 8, 8, "relu" if number < 3 else "identity", name=name)
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def seen(fall: float = 0.1, moves: bool = True, **loop: Any) -> Examination:
+    """What is found in a watched loop; fall: what is left of the loss in the end."""
+    ratio = np.full((len(STEPS), 3), 1e-3 if moves else 0.0)
+    record = Record(
+        layers=layers(),
+        steps=STEPS,
+        losses=np.linspace(1.0, fall, len(STEPS)),
+        quantities={
+            "gradient_norm": np.ones((len(STEPS), 3)),
+            "weight_norm": np.ones((len(STEPS), 3))
+            * np.linspace(1, 1 + moves, len(STEPS))[:, None],
+            "update_ratio": ratio,
+        },
+        planned_steps=len(STEPS),
+        status="finished",
+        seen=Seen(lr=0.1, optimizer=loop.pop("optimizer", "adam")),
+        known_loop=Loop(**{**SOUND, **loop}),
+    )
+    return examine([record])
+
+
+def only(examination: Examination) -> Finding:
+    """The one finding that is no consequence of another."""
+    assert len(examination.findings) == 1, [
+        (one.code, one.evidence) for one in examination.findings
+    ]
+    return examination.findings[0]
+
+
+def test_a_sound_loop_has_none_of_them() -> None:
+    examination = seen()
+    assert examination.findings == ()
+    assert {"D220", "D221", "D222", "D229", "D230", "D232", "D234", "D235"} <= set(
+        examination.margins
+    )
+
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "D220": {"stale": 1.0, "stale_size": 3.0},
+    "D221": {"early": 1.0},
+    "D222": {"empty": 1.0},
+    "D223": {"steps": 0, "moves": False},
+    "D224": {"backwards": 0, "stale": None, "in_eval": {}},
+    "D225": {"outside": ("0.weight", "0.bias")},
+    "D226": {"frozen": ("0.weight", "0.bias")},
+    "D227": {"unreached": ("0.weight", "0.bias", "4.weight", "4.bias")},
+    "D228": {"unused": ("5",)},
+    "D229": {"in_eval": {"1": 1.0, "3": 1.0}},
+    "D230": {"in_train": {"1": 1.0, "3": 1.0}},
+    "D231": {"in_eval": {"1": 1.0, "3": 1.0}, "in_train": {"1": 1.0, "3": 1.0}},
+    "D232": {"kept_graphs": (9, 10)},
+    "D233": {"output_shape": (32, 1), "target_shape": (32,)},
+    "D234": {"upwards": 1.0},
+    "D235": {"renewed": 1.0, "fall": 0.9},
+}
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_the_fault_is_named_first_with_a_remedy_in_code(code: str) -> None:
+    finding = only(seen(**FAULTS[code]))
+    assert finding.code == code
+    assert finding.severity == ("note" if code == "D226" else finding.severity)
+    assert all(spelled_remedy(remedy).strip() for remedy in finding.remedies)
+
+
+TWINS: dict[str, dict[str, Any]] = {
+    "gradients of four batches for a step": {"backwards": 160, "stale": 0.0},
+    "adversarial training": {"stale": 0.5, "optimizers": 2, "upwards": 0.5, "empty": 0.3},
+    "a second forward pass now and then": {"early": 0.3},
+    "steps that a gradient scaler leaves out": {"empty": 0.2},
+    "one target for all outputs": {"output_shape": (32, 1), "target_shape": (1,)},
+    "a module that is frozen and unused": {"unused": ("5",), "frozen": ("5.weight",)},
+    "backbone frozen and in evaluation mode": {
+        "frozen": ("0.weight", "0.bias", "1.weight", "1.bias"),
+        "in_eval": {"1": 1.0, "3": 0.0},
+    },
+    "Monte Carlo dropout": {"in_train": {"1": 0.0, "3": 1.0}},
+    "examples for another network": {"in_train": {"1": 1.0, "3": 1.0}, "optimizers": 2},
+    "a model that is only asked": {"backwards": 0, "steps": 0, "stale": None, "in_eval": {}},
+    "weights that are changed by hand": {"steps": 0, "optimizers": 0},
+    "a head that the loss leaves out": {"unreached": ("6.weight", "6.bias")},
+    "plain gradient descent by a new optimizer": {"renewed": 1.0, "fall": 0.9, "optimizer": "sgd"},
+}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_what_looks_alike_is_no_more_than_a_note(twin: str) -> None:
+    assert seen(**TWINS[twin]).is_healthy
+
+
+def test_a_layer_is_named_where_the_graph_is_cut() -> None:
+    finding = only(seen(unreached=("0.weight", "4.weight")))
+    assert str(finding.place) == "layer 2 of 3"
+
+
+def test_parameters_outside_are_told_by_their_layers() -> None:
+    finding = only(seen(outside=("0.weight", "4.weight")))
+    assert (str(finding.place), finding.severity) == ("layer 1 of 3", "warning")
+    assert "layers 1 and 2" in finding.evidence
+    assert only(seen(outside=("6.weight",))).severity == "error"
+
+
+def test_a_step_before_its_backward_pass_explains_the_missing_gradient() -> None:
+    finding = only(seen(early=1.0, empty=1.0, moves=False))
+    assert (finding.code, finding.severity) == ("D221", "error")
+    assert {one.code for one in finding.consequences} >= {"D222"}
+
+
+def test_frozen_layers_do_not_count_as_layers_that_are_never_moved() -> None:
+    everything = tuple(f"{layer.name}.{part}" for layer in layers() for part in ("weight", "bias"))
+    assert only(seen(frozen=everything, moves=False)).code == "D226"
+
+
+def test_the_right_order_of_one_target_and_many_outputs_is_told_apart() -> None:
+    """(n, 1) against (n,) is n × n comparisons, (n, k) against (1, k) is not."""
+    assert "(32, 32)" in only(seen(output_shape=(32, 1), target_shape=(32,))).evidence
+    assert seen(output_shape=(32, 4), target_shape=(1, 4)).is_healthy
