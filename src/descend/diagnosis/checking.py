@@ -18,6 +18,7 @@ from descend.intake import Arrays, as_recipe, completed_for, examples_of
 from descend.recipe import Recipe
 from descend.recipe.complaints import ImpossibleRecipe
 from descend.recipe.defaults import with_scales
+from descend.runs.edits import seeded
 
 SEEDS = 3
 
@@ -71,7 +72,7 @@ def recorded(
         return recipe, [Record(recipe=None, problems={"data": error.message})]
     try:
         completed = completed_for(recipe, examples)
-        return completed, planned(completed, examples, seeds)
+        return completed, planned(_over_seeds(completed, seeds), examples)
     except (RecipeError, NetworkError, DataError) as error:
         return recipe, _without(problems_of(error), recipe, examples, seeds)
 
@@ -85,10 +86,15 @@ def _without(
         fields.add("training.loss_on")
     try:
         left = recipe.edited(dict.fromkeys(fields))
-        records = planned(completed_for(left, examples), examples, seeds)
+        records = planned(_over_seeds(completed_for(left, examples), seeds), examples)
     except DescendError:
         records = [Record(known_profile=profile_of(examples))]
     return [replace(record, problems=problems, asked=recipe) for record in records]
+
+
+def _over_seeds(recipe: Recipe, seeds: int) -> list[Recipe]:
+    first = recipe.training.seed
+    return [seeded(recipe, seed) for seed in range(first, first + seeds)]
 
 
 def problems_of(error: DescendError) -> dict[str, str]:

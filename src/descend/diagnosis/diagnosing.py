@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import torch
-
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.diagnosis.baselines import baselines_of
 from descend.diagnosis.checking import SEEDS, recorded
 from descend.diagnosis.examination import Examination, examine
-from descend.diagnosis.forks import ByRun, fork
+from descend.diagnosis.forks import fork
+from descend.diagnosis.known import Known
 from descend.diagnosis.proof import Proof
 from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, without_weights
-from descend.diagnosis.recording import planned, record_of
-from descend.diagnosis.units import units_of
+from descend.diagnosis.recording import planned
 from descend.diagnosis.watching import Quiet, measured_densely
 from descend.errors import RecipeError, RunError
-from descend.findings.course import LEARNS, end_loss
 from descend.findings.finding import Finding
-from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import rules
 from descend.intake import Arrays, as_recipe, examples_of, same_examples
@@ -34,6 +29,7 @@ from descend.recipe.fields import plain
 from descend.runs.edits import seeded
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
+from descend.runs.session import results_of
 from descend.training.progress import Progress
 from descend.training.training import Training
 
@@ -147,7 +143,7 @@ def _of_recipe(
     recipes = [seeded(completed, seed) for seed in seeds_of(completed, seeds)]
     chosen = device_named(device)
     with cpu_threads(threads_for(recipes, examples, chosen)):
-        before = beginnings(recipes, examples)
+        before = planned(recipes, examples)
         training = Training(recipes, examples, chosen)
         steps = first_look(training.total, share)
         measured_densely(training, steps)
@@ -155,11 +151,11 @@ def _of_recipe(
         training.run(watcher, until=steps)
         forks = fork(recipes, examples, steps, chosen, stop)
         known = Known(before, baselines_of(examples), forks)
-        records = known.records(training)
+        records = records_of(known, training, examples)
         examination = examine(records)
         if not names_a_cause(examination) and not training.is_over:
             training.run(watcher)
-            records = known.records(training)
+            records = records_of(known, training, examples)
             examination = examine(records)
     per_run = len(recipes) * training.step + sum(map(len, forks)) * steps
     return Diagnosis(
@@ -188,7 +184,7 @@ def _of_run(
     with cpu_threads(threads_for(recipes, examples, chosen)):
         plan = Training(recipes, examples, chosen)
         steps = first_look(plan.total, SHARE)
-        before, forks = beginnings(recipes, examples), []
+        before, forks = planned(recipes, examples), []
         if is_redrawn(run, plan):
             forks = fork(recipes, examples, steps, chosen, stop)
         else:
@@ -206,70 +202,13 @@ def _of_run(
     )
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known beside a training: records from before it, baselines, and forks."""
-
-    before: Sequence[Record]
-    baselines: Mapping[str, float]
-    forks: ByRun
-
-    def records(self, training: Training) -> list[Record]:
-        """The records of a training as far as it is."""
-        stack = training.whole_stack()
-        scores: dict[str, torch.Tensor] = training.score(stack) if training.is_over else {}
-        records = [
-            record_of(
-                training,
-                run,
-                list(before.layers),
-                before.profile,
-                metrics={name: float(values[run]) for name, values in scores.items()},
-            )
-            for run, before in enumerate(self.before)
-        ]
-        return self.complete(records, stack, training.examples)
-
-    def complete(self, records: Sequence[Record], stack: Any, examples: Examples) -> list[Record]:
-        """The records with what is not read from a training itself."""
-        units = units_of(stack, examples)
-        completed = [
-            replace(
-                record,
-                layers=before.layers,
-                known_profile=before.profile,
-                second_loss=before.second_loss,
-                seeds=len(records),
-                baselines=self.baselines,
-                forks=self.forks[run] if self.forks else {},
-                units={name: values[run] for name, values in units.items()},
-            )
-            for run, (record, before) in enumerate(zip(records, self.before, strict=True))
-        ]
-        return with_shares(completed)
-
-
-def beginnings(recipes: Sequence[Recipe], examples: Examples) -> list[Record]:
-    """The records of the networks before a step."""
-    first = recipes[0].training.seed
-    if list(recipes) == [seeded(recipes[0], first + run) for run in range(len(recipes))]:
-        return planned(recipes[0], examples, len(recipes))
-    return [planned(recipe, examples, 1)[0] for recipe in recipes]
-
-
-def with_shares(records: Sequence[Record]) -> list[Record]:
-    """The records with the share of them that learn as the best one does.
-
-    None does where the best one does not; otherwise those that came seven tenths of its way.
-    """
-    try:
-        ends, chance = [end_loss(record) for record in records], records[0].chance_loss
-    except NotMeasured:
-        return list(records)
-    best = min(ends)
-    limit = best + 0.3 * (chance - best) if best < LEARNS * chance else -math.inf
-    share = sum(end <= limit for end in ends) / len(ends)
-    return [replace(record, learning_share=share) for record in records]
+def records_of(known: Known, training: Training, examples: Examples) -> list[Record]:
+    """The records of a training as far as it is."""
+    stack = training.whole_stack()
+    metrics: list[dict[str, float]] = [{}] * training.runs
+    if training.is_over:
+        metrics = [result["metrics"] for result in results_of(training, stack, "running")]
+    return known.records(training, stack, examples, metrics)
 
 
 def names_a_cause(examination: Examination) -> bool:

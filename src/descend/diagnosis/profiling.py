@@ -14,6 +14,7 @@ from descend.recipe import Recipe
 from descend.training.targets import encode_split
 
 MOST = 20_000  # examples that are looked at; more change no statistic that a rule asks for
+VALUES = 1 << 21  # and of these at most, in each split
 FIRST = 512  # examples whose values are kept
 KEPT = 1 << 20  # values of them, at most: of a million features a few examples
 
@@ -22,12 +23,11 @@ Numbers = NDArray[np.float64]
 
 def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
     """The profile of examples; recipe: the completed one, whose loss says what chance is."""
-    inputs = {name: _inputs(examples, part) for name, part in examples.splits.items()}
     train = examples.train
     counts = _class_counts(train, examples)
     targets = raw_targets = None
     if examples.task in ("regression", "autoencoder"):
-        y = examples.preparation.targets(some(train.y, MOST))
+        y = examples.preparation.targets(_some(train.y))
         targets = Columns.of(_numbers(y.flatten(1)))
     if examples.task in ("regression", "multilabel"):
         raw_targets = Columns.of(_numbers(some(train.y, MOST)))
@@ -36,8 +36,11 @@ def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
         task=examples.task,
         examples={name: len(part) for name, part in examples.splits.items()},
         outputs=examples.outputs,
-        inputs={name: Columns.of(values) for name, values in inputs.items()},
-        raw=Columns.of(_numbers(_rows(some(train.x, MOST)))),
+        inputs={
+            name: Columns.of(_numbers(examples.preparation.inputs(_pixels(part.x))))
+            for name, part in examples.splits.items()
+        },
+        raw=Columns.of(_numbers(_pixels(train.x))),
         first=first,
         first_targets=first_targets,
         targets=targets,
@@ -61,7 +64,7 @@ def chance_loss(examples: Examples, recipe: Recipe) -> float | None:
         return None
     y = encode_split(examples.train, recipe, loss).y
     if y is examples.train.x:
-        y = examples.preparation.inputs(y)
+        y = examples.preparation.inputs(_some(y))
     elif y.dtype != torch.int64:
         y = examples.preparation.targets(y)
     if loss.counts_classes:
@@ -87,8 +90,14 @@ def some(values: Tensor, most: int) -> Tensor:
     return values[:: max(1, -(-len(values) // most))]
 
 
-def _inputs(examples: Examples, part: Split) -> Numbers:
-    return _numbers(_rows(examples.preparation.inputs(some(part.x, MOST))))
+def _some(values: Tensor) -> Tensor:
+    """As many rows as are looked at."""
+    return some(values, min(MOST, max(1, VALUES // values.shape[-1])))
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """Some raw inputs (examples, features), of images some pixels of some."""
+    return _some(_some(x).flatten(0, -2))
 
 
 def _first(examples: Examples) -> tuple[Numbers, Numbers]:

@@ -12,39 +12,46 @@ from numpy.typing import NDArray
 from descend.data.examples import Examples
 from descend.diagnosis.first_look import second_losses, signals
 from descend.diagnosis.profiling import profile_of
-from descend.diagnosis.reading import curves_of
 from descend.findings.profile import Profile
 from descend.findings.record import Layer, Record
 from descend.network.architecture import Block
 from descend.network.stack import BlockViews
+from descend.network.weights import Weights
 from descend.recipe import Recipe
-from descend.runs.edits import seeded
 from descend.trace.measurements import QUANTITIES
 from descend.training.training import Training
 
+Numbers = NDArray[np.float64]
 
-def planned(recipe: Recipe, examples: Examples, seeds: int = 3) -> list[Record]:
-    """Records of what a completed recipe would begin with, one for each seed.
+
+def planned(
+    recipes: Sequence[Recipe],
+    examples: Examples,
+    device: torch.device | str = "cpu",
+    weights: Weights | None = None,
+) -> list[Record]:
+    """Records of what completed recipes would begin with; they have one structure.
 
     One batch goes forward and backward, so that the first loss and every layer's activity and
-    gradient are known; the networks are thrown away.
+    gradient are known; the networks are thrown away. weights: what they all begin with, in place
+    of what their seeds draw.
     """
-    first = recipe.training.seed
-    looked_at = recipe.edited({"training.measure_first": 1, "training.early_stopping": None})
-    recipes = [seeded(looked_at, seed) for seed in range(first, first + seeds)]
-    training = Training(recipes, examples)
-    profile = profile_of(examples, recipe)
-    layers = [layers_of(training, run, profile) for run in range(seeds)]
+    looked_at = {"training.measure_first": 1, "training.early_stopping": None}
+    training = Training([recipe.edited(looked_at) for recipe in recipes], examples, device)
+    if weights is not None:
+        weights.load(training.stack)
+    profile = profile_of(examples, recipes[0])
+    layers = [layers_of(training, run, profile) for run in range(len(recipes))]
     training.batches.start_epoch()
     training.executor.advance(0, training.batches.walk(0, 1), training.active)
     losses = second_losses(training)
     return [
         replace(
             record_of(training, run, layers[run], profile, status="planned"),
-            recipe=seeded(recipe, first + run),
+            recipe=recipe,
             second_loss=losses[run],
         )
-        for run in range(seeds)
+        for run, recipe in enumerate(recipes)
     ]
 
 
@@ -55,6 +62,7 @@ def record_of(
     profile: Profile,
     *,
     status: str | None = None,
+    curves: Mapping[str, Numbers] | None = None,
     metrics: Mapping[str, float] | None = None,
 ) -> Record:
     """The record of one network of a training, as far as it is; layers: from before its start."""
@@ -68,7 +76,7 @@ def record_of(
         steps=np.array(trace.steps, dtype=np.int64)[present],
         losses=trace.losses[:, run].double().numpy()[present],
         quantities={name: values[:, :, place] for place, name in enumerate(QUANTITIES)},
-        curves=_curves(training, run),
+        curves=curves or {},
         metrics=metrics or {},
         steps_per_epoch=training.steps_per_epoch,
         planned_steps=training.total,
@@ -117,9 +125,3 @@ def _layer(number: int, of: int, block: Block, views: BlockViews, run: int) -> L
         l1=block.l1,
         l2=block.l2,
     )
-
-
-def _curves(training: Training, run: int) -> dict[str, NDArray[np.float64]]:
-    import polars
-
-    return curves_of(training.history.frame().filter(polars.col("run") == run))
