@@ -25,12 +25,7 @@ Result = TypeVar("Result")
 def main() -> None:
     """Diagnose the cases, or replay them, and tell how it went."""
     given = options().parse_args()
-    folder = given.cases or SHARED / "corpus"
-    if not folder.is_dir():
-        missing = f"no cases: {folder} is not there; name a folder with --cases"
-        if given.cases:
-            sys.exit(missing)
-        print(missing)  # all benchmarks run in a row without options, and this one has no work
+    if (folder := folder_of(given)) is None:
         return
     from corpus.cases import chosen, read
     from corpus.verdicts import Means
@@ -66,7 +61,15 @@ def main() -> None:
 
 def options() -> argparse.ArgumentParser:
     """What can be asked on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = case_options(__doc__)
+    parser.add_argument("--check-only", action="store_true", help="look, and train nothing")
+    parser.add_argument("--replay", action="store_true", help="train the cases as they are told")
+    return parser
+
+
+def case_options(description: str | None) -> argparse.ArgumentParser:
+    """What can be asked of every script that goes through the cases."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--cases", type=Path, metavar="DIR", help="the folder of the case files")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write cases and summary there")
     parser.add_argument("--only", metavar="GLOB", help="the cases with such names, as 'so-*'")
@@ -76,9 +79,19 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=3, help="networks for each case, default 3")
     parser.add_argument("--seconds", type=float, default=120, help="the limit for each case")
     parser.add_argument("--data-dir", type=Path, help="where MNIST is, if not in DESCEND_DATA")
-    parser.add_argument("--check-only", action="store_true", help="look, and train nothing")
-    parser.add_argument("--replay", action="store_true", help="train the cases as they are told")
     return parser
+
+
+def folder_of(given: argparse.Namespace) -> Path | None:
+    """The folder of the case files; None where none was named and there is none."""
+    folder: Path = given.cases or SHARED / "corpus"
+    if folder.is_dir():
+        return folder
+    missing = f"no cases: {folder} is not there; name a folder with --cases"
+    if given.cases:
+        sys.exit(missing)
+    print(missing)  # all benchmarks run in a row without options, and this one has no work
+    return None
 
 
 def in_turn(work: Callable[[One], Result], cases: Sequence[One], jobs: int) -> Iterator[Result]:
