@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Literal
 
 from descend.findings.finding import Finding, Margin, Severity
+from descend.findings.in_code import in_code
 from descend.findings.record import Record
 
 Family = Literal["before", "while", "after"]  # a step is taken, it trains, it has trained
@@ -53,6 +54,8 @@ class Rule:
         if found is None or isinstance(found, Margin):
             return [], found
         several = [found] if isinstance(found, Finding) else list(found)
+        if record.known_loop is not None:
+            several = [in_code(one) for one in several]
         return [
             replace(one, code=self.code, name=self.name, severity=one.severity or self.severity)
             for one in several

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from descend.cli.findings import spelled_remedy
 from descend.diagnosis.examination import Examination, examine
@@ -157,3 +158,53 @@ def test_the_right_order_of_one_target_and_many_outputs_is_told_apart() -> None:
     """(n, 1) against (n,) is n × n comparisons, (n, k) against (1, k) is not."""
     assert "(32, 32)" in only(seen(output_shape=(32, 1), target_shape=(32,))).evidence
     assert seen(output_shape=(32, 4), target_shape=(1, 4)).is_healthy
+
+
+HEADS: dict[str, dict[str, Any]] = {
+    "D110": {"are_probabilities": True, "outputs": 10, "loss": "cross_entropy"},
+    "D119": {"outputs": 512, "labels": 10, "label_range": (0, 9)},
+    "D138": {"outputs": 10, "labels": 10, "label_range": (1, 10)},
+    "D165": {"reduction": "sum", "batch_size": 32},
+}
+SOUND_HEADS: dict[str, dict[str, Any]] = {
+    "logits": {"are_probabilities": False, "outputs": 10, "loss": "cross_entropy"},
+    "probabilities before squares": {"are_probabilities": True, "outputs": 10, "loss": "mse"},
+    "as many outputs as labels": {"outputs": 10, "labels": 10, "label_range": (0, 9)},
+    "words that have not come yet": {"outputs": 5000, "labels": 900, "label_range": (0, 4800)},
+    "one output for two classes": {"outputs": 1, "labels": 2, "label_range": (0, 1)},
+    "labels that are left out": {"outputs": 10, "labels": 11, "label_range": (-100, 9)},
+    "means over batches": {"reduction": "mean", "batch_size": 32},
+}
+SETTINGS = ("loss", "reduction", "batch_size")
+
+
+def heads(**given: Any) -> Examination:
+    """What is found in a watched loop with such outputs, labels and loss."""
+    settings = {name: given.pop(name) for name in SETTINGS if name in given}
+    record = Record(
+        layers=layers(),
+        status="finished",
+        seen=Seen(loss_on="logits", **settings),
+        known_loop=Loop(passes=200, backwards=200, steps=200, optimizers=1, **given),
+    )
+    return examine([record])
+
+
+@pytest.mark.parametrize("code", HEADS)
+def test_a_head_that_does_not_fit_is_named_without_a_recipe(code: str) -> None:
+    finding = only(heads(**HEADS[code]))
+    assert finding.code == code
+    assert all(remedy.write for remedy in finding.remedies)
+
+
+@pytest.mark.parametrize("head", SOUND_HEADS)
+def test_a_head_that_fits_is_not(head: str) -> None:
+    assert heads(**SOUND_HEADS[head]).findings == ()
+
+
+def test_the_floor_of_a_second_softmax_is_that_of_its_surest_answer() -> None:
+    """Of ten outputs, one that is 1 and nine that are 0: ln(e + 9) - 1."""
+    surest = torch.nn.functional.one_hot(torch.tensor([3]), 10).double()
+    loss = torch.nn.functional.cross_entropy(surest, torch.tensor([3]))
+    finding = only(heads(**HEADS["D110"]))
+    assert finding.numbers["floor"] == pytest.approx(float(loss), rel=1e-12)

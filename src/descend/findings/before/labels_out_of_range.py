@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from descend.findings.finding import Finding, Remedy
+from descend.findings.finding import Finding, Remedy, write
 from descend.findings.heads import lost_loss
+from descend.findings.measured import known
 from descend.findings.record import Record
 from descend.findings.rule import finding
 
+IGNORED = -100  # the label that torch's losses leave out
 OF_PROBABILITIES = ("bce", "cross_entropy", "nll")
 
 
@@ -14,13 +16,16 @@ OF_PROBABILITIES = ("bce", "cross_entropy", "nll")
 def labels_out_of_range(record: Record) -> Finding | None:
     """The loss takes the targets for probabilities or classes, and they are other numbers.
 
-    What it looks at: the smallest and the largest target, and the loss.
+    What it looks at: the smallest and the largest target, and the loss; in a watched loop, the
+    labels beside the outputs.
     Why it matters: cross-entropy with a target of 5 or of -1 has no lower end: the loss falls below
     0 and runs away.
     Remedy: `data.scale = "unit"` for an autoencoder under this loss; `training.loss = "mse"` for
     quantities; labels counted from 0 for classes.
     Not a fault: probabilities between 0 and 1 as targets.
     """
+    if record.known_loop is not None:
+        return _seen(record)
     profile = record.profile
     loss = lost_loss(record) or record.training.loss
     targets = profile.targets if profile.task == "autoencoder" else profile.raw_targets
@@ -40,4 +45,19 @@ def labels_out_of_range(record: Record) -> Finding | None:
         healthy="targets from 0 to 1",
         cause=f"{loss} takes the targets for probabilities",
         remedies=[remedy],
+    )
+
+
+def _seen(record: Record) -> Finding | None:
+    """Labels of a watched loop that no output stands for."""
+    (least, most), outputs = known(record.loop.label_range), known(record.loop.outputs)
+    largest = max(outputs, 2) - 1  # one output stands for no and yes
+    if (least >= 0 or least == IGNORED) and most <= largest:
+        return None
+    return Finding(
+        evidence=f"labels from {least} to {most}, outputs for 0 to {largest}",
+        numbers={"least": float(least), "most": float(most), "outputs": float(outputs)},
+        healthy=f"labels from 0 to {largest}",
+        cause="labels that no output stands for",
+        remedies=[write("labels counted from 0"), write(f"{most + 1} units in the last layer")],
     )

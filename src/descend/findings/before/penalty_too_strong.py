@@ -68,5 +68,8 @@ def price_of(layer: Layer, through_loss: float) -> float:
 
 def batch_of(record: Record) -> float:
     """How many examples a batch has."""
-    given, examples = record.training.batch_size, record.profile.examples["train"]
+    given = record.training.batch_size
+    if record.known_loop is not None and isinstance(given, int):  # as it was seen
+        return float(given)
+    examples = record.profile.examples["train"]
     return float(min(given, examples) if isinstance(given, int) else examples)

@@ -26,16 +26,18 @@ def summed_loss(record: Record) -> Finding | None:
     gradient's size: a note. Where the first step leads far upwards it is an error.
     """
     training = record.training
-    batch = batch_of(record)
-    if training.reduction != "sum" or batch == 1:
+    if training.reduction != "sum" or (batch := batch_of(record)) == 1:
         return None
-    first, second = record.first_loss, known(record.second_loss)
-    is_up = not math.isfinite(second) or second > most_worse(record) * first
+    evidence, numbers, is_up = f"sums over batches of {batch:.0f}", {"batch": batch}, False
+    if record.known_loop is None:
+        first, second = record.first_loss, known(record.second_loss)
+        is_up = not math.isfinite(second) or second > most_worse(record) * first
+        evidence += f"; loss {first:.4g} before the first step and {second:.4g} after it"
+        numbers |= {"first_loss": first, "second_loss": second}
     severity: Severity = "error" if is_up and training.optimizer in DESCENT else "note"
     return Finding(
-        evidence=f"sums over batches of {batch:.0f}; loss {first:.4g} before the first step and "
-        f"{second:.4g} after it",
-        numbers={"batch": batch, "first_loss": first, "second_loss": second},
+        evidence=evidence,
+        numbers=numbers,
         healthy="the mean over a batch",
         cause=f"the gradient is {batch:.0f} times that of the mean",
         severity=severity,
