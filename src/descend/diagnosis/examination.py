@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from descend.findings.finding import SEVERITIES, Finding, Margin
+from descend.findings.lines import counted
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import Rule, rules
@@ -35,6 +36,13 @@ class Examination:
     def is_healthy(self) -> bool:
         """Whether nothing graver than a note was found."""
         return all(finding.severity == "note" for finding in self.findings)
+
+    @property
+    def summary(self) -> str:
+        """What looked and what was found, in a line."""
+        ran, found = counted(len(self.ran), "check"), counted(len(self.findings), "finding")
+        silent = f", {len(self.silent)} could not look" if self.silent else ""
+        return f"{'healthy: ' if self.is_healthy else ''}{ran}, {found}{silent}"
 
     def to_json(self) -> dict[str, Any]:
         """This examination as plain data."""

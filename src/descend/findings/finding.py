@@ -12,16 +12,21 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")  # the gravest f
 
 @dataclass(frozen=True)
 class Place:
-    """Where a fault sits: one of `of` layers (from 1, the output last), or a feature, a label."""
+    """Where a fault sits: one of `of` layers (from 1, the output last), or a feature, a label.
+
+    name: of the module, in somebody else's network.
+    """
 
     kind: str
     number: int | None = None
     of: int | None = None
+    name: str = ""
 
     def __str__(self) -> str:
         if self.number is None:
             return self.kind
-        return f"{self.kind} {self.number}" + (f" of {self.of}" if self.of else "")
+        name = f" ({self.name})" if self.name else ""
+        return f"{self.kind} {self.number}" + (f" of {self.of}" if self.of else "") + name
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Layer:
 
     @property
     def place(self) -> Place:
-        return Place("layer", self.number, self.of)
+        return Place("layer", self.number, self.of, self.name)
 
 
 @dataclass(frozen=True, eq=False)

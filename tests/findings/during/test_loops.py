@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from descend.cli.findings import spelled_remedy
 from descend.diagnosis.examination import Examination, examine
 from descend.findings.finding import Finding
+from descend.findings.lines import spelled_remedy
 from descend.findings.loop import Loop, Seen
 from descend.findings.record import Layer, Record
 
@@ -133,12 +133,12 @@ def test_what_looks_alike_is_no_more_than_a_note(twin: str) -> None:
 
 def test_a_layer_is_named_where_the_graph_is_cut() -> None:
     finding = only(seen(unreached=("0.weight", "4.weight")))
-    assert str(finding.place) == "layer 2 of 3"
+    assert str(finding.place) == "layer 2 of 3 (4)"
 
 
 def test_parameters_outside_are_told_by_their_layers() -> None:
     finding = only(seen(outside=("0.weight", "4.weight")))
-    assert (str(finding.place), finding.severity) == ("layer 1 of 3", "warning")
+    assert (str(finding.place), finding.severity) == ("layer 1 of 3 (0)", "warning")
     assert "layers 1 and 2" in finding.evidence
     assert only(seen(outside=("6.weight",))).severity == "error"
 
