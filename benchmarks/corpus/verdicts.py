@@ -7,7 +7,7 @@ import signal
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,6 +29,9 @@ from .recipes import Told, told
 CANNOT_BE_BUILT = "D100"
 LAYER = re.compile(r"network\.layers\.(\d+)\.")
 DONE = "done"
+
+
+Prepare = Callable[[Case, "Means"], tuple[Told, Any]]
 
 
 class TooLong(BaseException):
@@ -77,7 +80,14 @@ class Verdict:
         return asdict(self)
 
 
-def verdict(case: Case, means: Means) -> Verdict:
+def prepared(case: Case, means: Means) -> tuple[Told, Any]:
+    """A case as a recipe, and its examples."""
+    arrays = load(case, means.folder, means.data_dir)
+    recipe = told(case, arrays)
+    return recipe, as_examples(arrays, recipe.task, recipe.tree["data"])
+
+
+def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     """The verdict on a case, whatever happens on the way."""
     began = time.perf_counter()
     notes: tuple[str, ...] = ()
@@ -87,10 +97,8 @@ def verdict(case: Case, means: Means) -> Verdict:
             warnings.simplefilter("ignore")
             if case.has_loop:
                 return by_watching(case, means)
-            arrays = load(case, means.folder, means.data_dir)
-            recipe = told(case, arrays)
+            recipe, examples = prepare(case, means)
             notes, tree = tuple(recipe.notes), recipe.tree
-            examples = as_examples(arrays, recipe.task, recipe.tree["data"])
             named, budget, ran = _diagnosed(recipe, examples, means)
             state, reason = DONE, ""
     except LeftOut as error:

@@ -1,0 +1,126 @@
+"""Pairs: a sound network, and the same with a single fault, both trained to see what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+import descend
+from descend.data.examples import Examples
+from descend.errors import DescendError
+
+from ..arrays import as_examples
+from ..cases import Case
+from ..recipes import Told
+from . import MUTATIONS
+from .problems import PROBLEMS, problem, sound
+from .setting import Mutation, Setting
+
+LEARNS = 0.6  # of the way from chance to perfection: what is sound comes that far
+LOSES = 0.1  # of that way: what a fault takes at least
+DRAWS = 20
+
+Prepared = tuple[Told, Any]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Which pair is meant: the fault's name, the number of the pair, and the seed of all."""
+
+    name: str
+    number: int
+    seed: int
+
+
+def pair(drawn: Drawn) -> list[tuple[Case, Prepared]]:
+    """The cases of a pair, the sound one first; none where no problem offers the fault a place."""
+    rng = np.random.default_rng([drawn.seed, drawn.number, crc32(drawn.name.encode())])
+    mutation = MUTATIONS[drawn.name]
+    for _ in range(DRAWS):
+        chosen = problem(rng, str(rng.choice(list(PROBLEMS))))
+        healthy = Setting(chosen, sound(chosen, rng))
+        sick = mutation.apply(healthy.copy(), rng)
+        if sick is None or (score := score_of(healthy)) < LEARNS:
+            continue
+        left = score_of(sick)
+        is_seen = mutation.is_structural or left < score - LOSES
+        return [
+            case_of(f"{drawn.name} {drawn.number}, sound", healthy, "negative", score),
+            case_of(
+                f"{drawn.name} {drawn.number}",
+                sick,
+                "positive" if is_seen else "weak",
+                left,
+                mutation,
+            ),
+        ]
+    return []
+
+
+def case_of(
+    name: str, setting: Setting, use: str, score: float, mutation: Mutation | None = None
+) -> tuple[Case, Prepared]:
+    """A case of the corpus's kind, and its recipe and examples."""
+    places: list[int | None] = [*setting.layers] or [None]
+    faults = [] if mutation is None else [(mutation.cause, place) for place in places]
+    tree = {
+        "id": name,
+        "role": "healthy" if mutation is None else "faulty",
+        "usable_as": use,
+        "origin": {"benchmark": setting.problem.name},
+        "known_faults": [{"cause": cause, "layer": place} for cause, place in faults],
+        "also_acceptable": list(mutation.also) if mutation else [],
+        "recheck": {"score": [score]},
+    }
+    layers = len(setting.network.get("layers") or ()) + 1
+    task = task_of(setting)
+    recipe = {**setting.tree, "data": {**setting.tree["data"], "task": task}}
+    examples = as_examples(setting.problem.arrays, task, recipe["data"])
+    return Case(tree), (Told(recipe, task, [[place] for place in range(layers)]), examples)
+
+
+def task_of(setting: Setting) -> str:
+    """The task that a recipe has for these targets: two values that are not 0 and 1 are numbers."""
+    is_odd = setting.task == "binary" and not setting.problem.arrays.is_zero_or_one
+    return "regression" if is_odd else setting.task
+
+
+def score_of(setting: Setting) -> float:
+    """From 0, which is chance, to 1: the worse of training and held-out examples, middle seed."""
+    task = task_of(setting)
+    data = {**setting.tree["data"], "task": task}
+    examples = as_examples(setting.problem.arrays, task, data)
+    if not isinstance(examples, Examples):
+        return 0.0
+    edits = {"training.measure_every": 0, "training.measure_first": 0}
+    recipe = {**setting.tree, "data": data}
+    try:
+        run = descend.train(recipe, edits=edits, data=examples, seeds=3, out=None, threads=1)
+    except DescendError:
+        return 0.0
+    return sorted(min(_scores(result["metrics"], setting)) for result in run.results)[1]
+
+
+def _scores(metrics: Mapping[str, float], setting: Setting) -> Iterator[float]:
+    arrays = setting.problem.arrays
+    for split, y in (("train", arrays.y), ("test", arrays.y_held_out)):
+        score = metrics.get(f"{split}/r2")
+        if score is None:
+            chance = majority(y, setting.task)
+            accuracy = metrics.get(f"{split}/accuracy", 0.0)
+            score = (accuracy - chance) / max(1 - chance, 1e-9)
+        yield float(np.nan_to_num(score, nan=-1.0, neginf=-1.0))
+
+
+def majority(y: NDArray[Any], task: str) -> float:
+    """The share of right answers of the best constant one."""
+    if task == "multilabel":
+        share = y.mean(axis=0)
+        return float(np.maximum(share, 1 - share).mean())
+    _, counts = np.unique(y, return_counts=True)
+    return float(counts.max() / counts.sum())
