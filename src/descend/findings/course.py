@@ -136,6 +136,9 @@ def is_poor(record: Record) -> bool:
     end = min(end_loss(record), record.metrics.get("train/loss", math.inf))
     if end < 0.5 * scale(record) or keeps_up(record):
         return False
+    profile = record.known_profile
+    if record.known_loop is not None and (profile is None or profile.chance_loss is None):
+        return record.is_over and has_stopped_falling(record)
     return is_stuck(record) or (record.is_over and has_stopped_falling(record))
 
 
@@ -154,6 +157,8 @@ def keeps_up(record: Record) -> bool:
 
     False where no simple model was tried.
     """
+    if not record.baselines:
+        return False
     name = "r2" if record.profile.task in ("regression", "autoencoder") else "accuracy"
     scores = [record.baselines.get(f"{model}/{name}") for model in ("neighbours", "linear")]
     own = [record.metrics.get(f"{part}/{name}") for part in ("train", "validation", "test")]

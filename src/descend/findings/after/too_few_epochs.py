@@ -14,7 +14,8 @@ from descend.findings.course import (
     scale,
     start_loss,
 )
-from descend.findings.finding import Finding, Margin, edit
+from descend.findings.finding import Finding, Margin, edit, write
+from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
 
@@ -40,6 +41,8 @@ def too_few_epochs(record: Record) -> Finding | Margin | None:
     end, unit, steps = end_loss(record), scale(record), record.planned_steps
     if end < HIGH * unit or not math.isfinite(end):
         return Margin("loss beside chance", end / unit, HIGH)
+    if steps < FEW_STEPS and record.known_loop is not None:
+        return None
     if steps < FEW_STEPS:
         moved = max(path_length(record, layer.number) for layer in record.layers)
         if moved < MOVED:
@@ -61,12 +64,18 @@ def too_few_epochs(record: Record) -> Finding | Margin | None:
 
 
 def _finding(record: Record, evidence: str, times: float, confidence: float) -> Finding:
-    epochs = round((record.training.epochs or 1) * times)
+    try:
+        given = record.training.epochs or 1
+        remedy = edit("training.epochs", round(given * times), "more epochs")
+        trained = f"{given:,} epochs"
+    except NotMeasured:  # of a watched loop nobody knows them
+        remedy = write(f"{times:.0f} times as many epochs")
+        trained = f"{record.planned_steps:,} steps"
     return Finding(
         evidence=evidence,
         numbers={"steps": record.planned_steps, "loss": end_loss(record)},
         healthy=f"less than {BROUGHT:.0%} of chance in the last fifth",
-        cause=f"{record.training.epochs:,} epochs are too few",
+        cause=f"{trained} are too few",
         confidence=confidence,
-        remedies=[edit("training.epochs", epochs, "more epochs")],
+        remedies=[remedy],
     )

@@ -32,7 +32,8 @@ def exploding_gradient(record: Record) -> Finding | Margin | None:
     sizes = np.stack([gradient_size(record, layer.number) for layer in record.layers], axis=1)
     finite = np.where(np.isfinite(sizes), sizes, np.finfo(np.float64).max)
     first = finite[0]
-    growth = finite.max(axis=0) / np.maximum(first, 1e-12)
+    with np.errstate(over="ignore"):
+        growth = finite.max(axis=0) / np.maximum(first, 1e-12)
     backward = float(np.max(first[:-1] / np.maximum(first[1:], 1e-12))) if len(first) > 1 else 1.0
     has_risen = end_loss(record) > RISEN * max(start_loss(record), scale(record))
     layer = record.layers[int(growth.argmax())]

@@ -9,6 +9,7 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.unforked import is_watched
 
 SMALL = 8  # examples
 NOISE = 0.3  # of the loss of chance
@@ -25,8 +26,11 @@ def noisy_batches(record: Record) -> Finding | Margin | None:
     Remedy: larger batches.
     Not a fault: small batches under a loss that is low in the end.
     """
-    size, examples = record.training.batch_size, record.profile.examples["train"]
-    if not isinstance(size, int) or size > SMALL or examples <= 2 * size:
+    size = record.training.batch_size
+    if not isinstance(size, int) or size > SMALL:
+        return None
+    examples = None if is_watched(record) else record.profile.examples["train"]
+    if examples is not None and examples <= 2 * size:
         return None
     half = record.losses[len(record.losses) // 2 :]
     if not record.is_over or len(half) < SAMPLES or not np.isfinite(half).all():
@@ -38,7 +42,7 @@ def noisy_batches(record: Record) -> Finding | Margin | None:
         evidence=f"the losses of batches of {size} spread by {half.std():.3g}",
         numbers={"noise": noise},
         healthy=f"below {NOISE:g} of chance",
-        cause=f"{size} examples do not stand for {examples:,}",
+        cause=f"{size} examples do not stand for {'all' if examples is None else f'{examples:,}'}",
         confidence=0.6,
         remedies=[edit("training.batch_size", 32)],
     )

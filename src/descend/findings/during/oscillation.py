@@ -7,11 +7,13 @@ import numpy as np
 from descend.findings.course import EPOCHS, course, scale
 from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
-from descend.findings.record import Record
+from descend.findings.record import Numbers, Record
 from descend.findings.rule import finding
+from descend.findings.unforked import blocks, is_watched
 
 SWING = 0.1  # of the loss of chance: half the way between a peak and a valley
 TURNS = 0.5  # the share of points at which the loss turns
+TIMES = 3.0  # standard errors
 OF_LEVEL = 0.3  # of the loss itself
 
 
@@ -20,22 +22,22 @@ def oscillation(record: Record) -> Finding | Margin | None:
     """The training loss swings up and down from epoch to epoch and comes to no rest.
 
     What it looks at: the second half of the loss by epoch: by how much it swings around its
-    course, and at how many points it turns.
+    course, and at how many points it turns. In a watched loop, whose epochs nobody knows: means of
+    some steps each, beside what the noise of single batches makes of them.
     Why it matters: where such a training ends is chance.
     Remedy: a smaller rate, larger batches, a rate that decays, less momentum.
     Not a fault: swings around a loss that is low, or a few spikes that are made good again.
     """
-    losses = course(record)
     if record.status == "diverged":
         return None
-    if not record.is_over or len(record.curves.get("train/loss", ())) < EPOCHS:
-        raise NotMeasured
+    losses, noise = _course(record)
     half = losses[len(losses) // 2 :]
     step = np.diff(half)
     turns = float(np.mean(np.sign(step[1:]) != np.sign(step[:-1])))
     swing = float(np.median(np.abs(step))) / 2
     relative = swing / scale(record)
-    if relative < SWING or turns < TURNS or swing < OF_LEVEL * float(np.median(half)) / 2:
+    is_small = swing < OF_LEVEL * float(np.median(half)) / 2 or swing < TIMES * noise
+    if relative < SWING or turns < TURNS or is_small:
         return Margin("swing of the loss beside chance", relative, SWING)
     return Finding(
         evidence=f"the loss swings by ±{swing:.3g} around {np.median(half):.3g}",
@@ -48,3 +50,14 @@ def oscillation(record: Record) -> Finding | Margin | None:
             edit("training.lr", (record.training.lr or 0) / 3, "shorter steps"),
         ],
     )
+
+
+def _course(record: Record) -> tuple[Numbers, float]:
+    """The loss by epoch, or by blocks of steps, and how much of one of these is noise."""
+    if not record.is_over:
+        raise NotMeasured
+    if len(record.curves.get("train/loss", ())) >= EPOCHS:
+        return course(record), 0.0
+    if is_watched(record):
+        return blocks(record)
+    raise NotMeasured

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from descend.findings.course import (
     LEARNS,
     SLOWER,
@@ -16,9 +18,18 @@ from descend.findings.course import (
 from descend.findings.finding import Finding, Margin, edit
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.unforked import (
+    LONG,
+    THROWN,
+    comes_to_nothing,
+    is_watched,
+    step_size,
+    thrown_up,
+)
 
 RATIO = 0.7  # a fork must come below this share of the loss,
 GAP = 0.1  # and by so much of chance
+EARLY = 20  # samples of a loop: afterwards the weights may be as large as the steps
 FACTORS = {"lr / 3": 3.0, "lr / 10": 10.0, "lr / 100": 100.0}
 
 
@@ -44,13 +55,16 @@ def rate_too_high(record: Record) -> Finding | Margin | None:
 
     What it looks at: short forks of the same training, with the same first weights and batches, at
     a third, a tenth and a hundredth of the rate. Though their steps are shorter, one of them has
-    come much further down after as many steps.
+    come much further down after as many steps. In a watched loop, which nobody can fork: steps of
+    more than a tenth of the weights that throw the loss above its beginning, and lead nowhere.
     Why it matters: steps longer than twice the inverse of the largest curvature lead upwards.
     Remedy: the rate of the best fork.
     Not a fault: a high rate that stays a little noisier at the end; a training that comes as far as
     the fork by its end.
     Reference: LeCun et al. 1998, Efficient BackProp.
     """
+    if is_watched(record):
+        return _alone(record)
     forks = forks_of(record, SLOWER)
     change = min(forks, key=lambda name: forks[name].end)
     best, own, unit = forks[change].end, same_steps(record, forks[change]), scale(record)
@@ -76,6 +90,26 @@ def rate_too_high(record: Record) -> Finding | Margin | None:
             edit("training.lr", lr / FACTORS[name], "as the fork")
             for name in sorted(stable, key=lambda name: forks[name].end)
         ],
+    )
+
+
+def _alone(record: Record) -> Finding | Margin:
+    """What the trace of a watched loop says by itself."""
+    size, height = float(np.median(step_size(record)[:EARLY])), thrown_up(record)
+    is_lost = record.status == "diverged" or comes_to_nothing(record)
+    if size < LONG or height < THROWN or not is_lost:
+        return Margin("steps beside the weights", size, LONG)
+    lr = record.training.lr
+    rose = "beyond all numbers" if math.isinf(height) else f"to {height:.3g} times its beginning"
+    return Finding(
+        evidence=f"at lr {lr:g} a step moves the weights by {size:.2g} of their size; "
+        f"the loss rose {rose}",
+        numbers={"lr": lr, "update_ratio": size, "height": height},
+        healthy=f"steps of some 0.001 of the weights, below {LONG:g}",
+        cause="the steps are longer than the slope holds",
+        since=int(record.steps[0]),
+        confidence=0.8,
+        remedies=[edit("training.lr", lr / factor, "shorter steps") for factor in (10, 100)],
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from descend.findings.course import (
     FACTORS,
     FASTER,
@@ -24,9 +26,11 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.unforked import SHORT, falls_steadily, is_watched, step_size
 
 WAY = 0.05  # times their size: less than that, weights have not gone anywhere
 FELL = 0.02  # of the first loss
+NEAR = 0.5  # times their size
 GAP, RATIO = 0.2, 0.5
 HIGH = 0.5  # of the loss of chance
 
@@ -38,7 +42,9 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     What it looks at: how far the weights would go in all planned steps, in their own size. And
     forks at 3, 10 and 100 times the rate: with a tenth of the steps, the one at ten times the rate
     shows where the training will end; where that is far above what a faster fork has come to
-    already, or where the whole training ends far above it, the rate is too low.
+    already, or where the whole training ends far above it, the rate is too low. In a watched loop,
+    which nobody can fork: a loss that fell steadily from step to step, by small steps, and was
+    still high in the end, while the weights went less than their size.
     Why it matters: the network stays as it was drawn.
     Remedy: the rate of the best fork.
     Not a fault: a plateau that is left in time; a loss that is low at the end, though another rate
@@ -47,6 +53,8 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     lr = record.training.lr
     if not lr:
         return None
+    if is_watched(record) and (not record.is_over or record.planned_steps < FEW_STEPS):
+        raise NotMeasured
     way = max(path_length(record, layer.number) for layer in record.layers)
     has_slope = min(float(gradient_size(record, n.number).max()) for n in record.layers) > 0
     if way < WAY and has_slope and _fell(record) < FELL:
@@ -59,6 +67,8 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
         )
     if record.planned_steps < FEW_STEPS or record.status == "diverged":
         return None
+    if is_watched(record):
+        return _alone(record, way)
     try:
         forks = forks_of(record, FASTER)
     except NotMeasured:
@@ -77,6 +87,20 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
         record,
         lr * FACTORS[change],
         {"loss": end, "faster_loss": best},
+    )
+
+
+def _alone(record: Record, way: float) -> Finding | Margin:
+    """What the trace of a watched loop says by itself."""
+    size, end, unit = float(np.median(step_size(record))), end_loss(record), scale(record)
+    if way > NEAR or size > SHORT or end < HIGH * unit or not falls_steadily(record):
+        return Margin("way of the weights, in their size", way, NEAR)
+    return _finding(
+        f"the weights went {way:.2g} times their size in {record.planned_steps:,} steps, and the "
+        f"loss fell steadily to {end:.4g} of {unit:.4g}",
+        record,
+        record.training.lr * 10,
+        {"way": way, "update_ratio": size, "loss": end},
     )
 
 
