@@ -2,7 +2,7 @@
 
 Each program trains in a process of its own; the peak is that of its resident memory beyond what
 was there before the networks were made. It is told as a multiple of the parameters, of which Adam
-needs four copies and a measured step a fifth, after a batch is taken off: for a stack that of all
+needs four copies and early stopping a fifth, after a batch is taken off: for a stack that of all
 its networks, for torch, which trains one model after the other, that of one.
 """
 
@@ -36,6 +36,7 @@ if __name__ == "__main__":
     works = {
         "8 networks 784-1024-1024-10, batch 10": Work(8, (784, 1024, 1024, 10), 10),
         "20 networks 784-256-256-10, batch 100": Work(20, (784, 256, 256, 10), 100),
+        "the same, and the best weights so far": Work(20, (784, 256, 256, 10), 100, True),
         "1,000 networks 784-32-32-10, batch 32": Work(1_000, (784, 32, 32, 10), 32),
     }
     if given.program:

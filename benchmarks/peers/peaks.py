@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ class Work(NamedTuple):
     runs: int
     widths: tuple[int, ...]
     batch: int
+    keeps_best: bool = False  # the weights that were the best so far, for early stopping
 
     @property
     def parameters(self) -> int:
@@ -63,6 +65,8 @@ def in_descend(work: Work) -> None:
         "network": {"hidden": list(work.widths[1:-1])},
         "training": {"batch_size": work.batch, "epochs": 1, "steps": STEPS, "evaluate": []},
     }
+    if work.keeps_best:
+        tree["training"] |= {"early_stopping": {"metric": "test/loss"}, "evaluate": ["test"]}
     recipe = recipe_for(tree, examples)
     recipes = [recipe.edited({"training.seed": seed}) for seed in range(work.runs)]
     training = Training(recipes, examples)
@@ -75,12 +79,14 @@ def in_torch(work: Work) -> None:
     models = [classifier(list(work.widths[1:-1]), False) for _ in range(work.runs)]
     optimizers = [torch.optim.Adam(model.parameters()) for model in models]
     orders = [torch.randperm(EXAMPLES) for _ in models]
+    kept = [deepcopy(model.state_dict()) for model in models if work.keeps_best]
     for step in range(STEPS):
         for model, optimizer, order in zip(models, optimizers, orders, strict=True):
             rows = order[step * work.batch : (step + 1) * work.batch]
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
             optimizer.step()
+    assert len(kept) == work.runs * work.keeps_best
 
 
 PROGRAMS: dict[str, Callable[[Work], None]] = {OURS: in_descend, "plain torch": in_torch}

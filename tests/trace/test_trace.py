@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+import descend.optimizers.rule as rule_module
 import descend.trace.trace as trace_module
 from descend.trace.measurements import QUANTITIES
 from descend.trace.trace import Trace
@@ -184,3 +185,23 @@ def test_samples_measured_together_are_those_measured_one_by_one(
     assert other.steps == by_default.steps
     assert torch.equal(other.losses, by_default.losses)
     assert torch.equal(other.values.nan_to_num(-1), by_default.values.nan_to_num(-1))
+
+
+def test_what_is_measured_in_parts_is_what_is_measured_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a step is measured while it is taken, part by part, no number differs but in its end.
+
+    And no bit of the training: the measured weights go the way of the unmeasured ones.
+    """
+    tree = tree_of("multiclass", optimizer="adam", epochs=3, measure_every=1)
+    tree["network"]["hidden"] = [70, 30]  # 2,000 weights and more in parts of 320 columns
+    at_once = trained(tree, [1, 2, 3])
+    monkeypatch.setattr(trace_module, "ROOM", 0)
+    monkeypatch.setattr(rule_module, "PART", 1)
+    in_parts = trained(tree, [1, 2, 3])
+    assert torch.equal(in_parts.stack.theta, at_once.stack.theta)
+    values = [training.trace.values.nan_to_num(-1) for training in (in_parts, at_once)]
+    torch.testing.assert_close(*values, rtol=1e-12, atol=0)  # a dozen roundings of 1e-16
+    tree["training"] |= {"measure_every": 0, "measure_first": 0}
+    assert torch.equal(trained(tree, [1, 2, 3]).stack.theta, at_once.stack.theta)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+import descend.optimizers.rule as rule_module
 from descend.data.arrays import from_arrays
 from descend.recipe import Data
 from descend.training.history import History
@@ -90,6 +92,36 @@ def test_a_stack_needs_five_times_its_parameters_a_batch_and_the_data(
     ended = sum(storages(training).values())
     assert ended <= peak.most
     assert training.whole_stack() is training.stack
+
+
+class Largest(TorchDispatchMode):
+    """The most bytes that a tensor that is made meanwhile has in its memory."""
+
+    most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        known = storages([args, kwargs])
+        new = [size for place, size in storages(given).items() if place not in known]
+        self.most = max([self.most, *new])
+        return given
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+def test_a_measured_step_copies_an_eighth_of_the_weights(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that a measured step makes for itself is larger, so that five copies are enough."""
+    monkeypatch.setattr(rule_module, "PART", 1)
+    tree = tree_of("multiclass", optimizer=optimizer, batch_size=2, measure_every=1, epochs=1)
+    tree["network"]["hidden"] = [600, 600]
+    training = training_of(tree, [1, 2])
+    training.batches.start_epoch()
+    training.executor.advance(0, training.batches.walk(0, 1), training.active)
+    with Largest() as made:
+        training.executor.advance(1, training.batches.walk(1, 2), training.active)
+    theta = training.stack.theta
+    assert 0.1 * theta.nbytes < made.most < 0.13 * theta.nbytes
 
 
 def test_nothing_of_a_sample_is_kept_but_its_measurements() -> None:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from descend.findings.record import Record
+from descend.network.stack import weights_at
 from descend.recipe import Recipe
 from descend.runs.edits import recipes_of, seeded
 from descend.runs.run import Run
@@ -43,7 +44,12 @@ def is_redrawn(run: Run, plan: Training) -> bool:
 
     is_first = (polars.col("step") == 0) & (polars.col("quantity") == "weight_norm")
     rows = run.trace.filter(is_first).sort("run", "layer")
-    drawn = torch.stack(norms(plan.stack.views), dim=1).double().cpu().numpy()
+    drawn = (
+        torch.stack(norms(plan.stack.theta, weights_at(plan.stack.blocks)), dim=1)
+        .double()
+        .cpu()
+        .numpy()
+    )
     if len(rows) != drawn.size:
         return False
     return bool(np.allclose(rows["value"].to_numpy(), drawn.reshape(-1), rtol=1e-3, atol=1e-12))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from jaxtyping import Float, Int64
@@ -105,6 +106,13 @@ class Stack:
             var = self.statistics[:, first + block.fan_out : first + 2 * block.fan_out]
             self.running.append((mean.unsqueeze(1), var.unsqueeze(1)))
             first += 2 * block.fan_out
+
+
+def weights_at(blocks: Architecture) -> list[slice]:
+    """The columns of theta in which each block has its weights."""
+    ends = accumulate(block.parameters for block in blocks)
+    starts = (end - block.parameters for end, block in zip(ends, blocks, strict=True))
+    return [slice(at, at + b.fan_in * b.fan_out) for at, b in zip(starts, blocks, strict=True)]
 
 
 def views_of(theta: Float[Tensor, "runs parameters"], blocks: Architecture) -> list[BlockViews]:

@@ -57,7 +57,7 @@ class ASGD(Rule):
         self._take_average(theta)
         self.steps += 1
         slower = (self.slowing * self.steps).add_(1).pow_(self.exponent)
-        torch.mul(self.lr, slower, out=self.eta)
+        self.eta = self.lr * slower
 
     def _take_average(self, theta: Tensor) -> None:
         if self.steps - self.first_start <= 1:

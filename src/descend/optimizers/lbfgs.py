@@ -90,6 +90,7 @@ class LBFGS(Rule):
     """
 
     name = "lbfgs"
+    is_elementwise = False
 
     def __init__(
         self,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 Again = Callable[[], Float[Tensor, "runs"]]
 """Recomputes the loss of every run and refills the gradient buffer at the present parameters."""
+
+
+class Part(NamedTuple):
+    """A part of a step: `move` moves these columns of theta, and no others."""
+
+    columns: slice
+    move: Callable[[], None]
 
 
 @runtime_checkable
@@ -34,6 +41,15 @@ class Optimizer(Protocol):
         Only LBFGS needs more than the gradient: `again()` for every further point that it tries,
         and `loss`, the losses that belong to `gradient` (without it they cost one more `again()`).
         Both must be of the same objective as the gradient, penalties included.
+        """
+        ...
+
+    def parts(
+        self, theta: Float[Tensor, "runs parameters"], gradient: Float[Tensor, "runs parameters"]
+    ) -> Iterable[Part]:
+        """The same step, bit for bit, in parts that fit into a processor's cache where it can be.
+
+        Whoever asks for them has to move all of them, in their order.
         """
         ...
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -11,9 +13,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from descend.errors import RunError
-from descend.optimizers.optimizer import Again
+from descend.optimizers.optimizer import Again, Part
 from descend.optimizers.settings import SWITCHES, Value, settings_of
 from descend.optimizers.step_table import StepTable
+
+PARTS = 8  # of a step at most, as each has to be set up
+PART = 3 << 18  # numbers of theta that are not worth being parted
+UNIT = 64  # columns: vector instructions end where they do in the whole, so bits are the same
 
 
 class Rule(ABC):
@@ -27,6 +33,8 @@ class Rule(ABC):
     name: ClassVar[str]
     memory: tuple[str, ...] = ()
     """The attributes that a later step depends on, beside `steps` and `lr`."""
+    is_elementwise: ClassVar[bool] = True
+    """Whether what happens to a parameter depends on its own numbers alone."""
 
     def __init__(
         self, theta: Float[Tensor, "runs parameters"], settings: Mapping[str, Tensor]
@@ -46,6 +54,36 @@ class Rule(ABC):
         loss: Float[Tensor, "runs"] | None = None,
     ) -> None:
         """Moves `theta` in place; see `Optimizer.step`."""
+
+    def parts(
+        self, theta: Float[Tensor, "runs parameters"], gradient: Float[Tensor, "runs parameters"]
+    ) -> Iterator[Part]:
+        """See `Optimizer.parts`; each is a step of the same rule on fewer parameters."""
+        size = UNIT * -(-max(self.parameters // PARTS, PART // len(theta)) // UNIT)
+        if size >= self.parameters or not self.is_elementwise:
+            yield Part(slice(0, self.parameters), partial(self.step, theta, gradient))
+            return
+        for first in range(0, self.parameters, size):
+            columns = slice(first, min(first + size, self.parameters))
+            part = self._of(columns)
+            yield Part(columns, partial(part.step, theta[:, columns], gradient[:, columns]))
+        for name in {"steps", *self.memory} - self._with_columns():
+            setattr(self, name, getattr(part, name))
+
+    def _of(self, columns: slice) -> Rule:
+        """The same rule for these columns, which it shares; what else changes is its own."""
+        part = copy(self)
+        for name in self._with_columns():
+            setattr(part, name, getattr(self, name)[:, columns])
+        return part
+
+    def _with_columns(self) -> set[str]:
+        """The attributes that have a number for each parameter."""
+        return {
+            name
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor) and value.shape[1:] == (self.parameters,)
+        }
 
     def set_lr(self, lr: Float[Tensor, "runs 1"]) -> None:
         self.lr = lr.to(self.dtype)

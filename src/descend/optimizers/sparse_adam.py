@@ -32,6 +32,7 @@ class SparseAdam(Rule):
     """
 
     name = "sparse_adam"
+    is_elementwise = False
     memory = ("mean", "square")
 
     def __init__(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from descend.network.activations import Activation, ReLU
-from descend.network.stack import BlockViews
 
 QUANTITIES = (
     "activation_mean",
@@ -36,20 +37,25 @@ def activity(activation: Activation, a: Float[Tensor, "runs batch units"]) -> li
     mean = flat.mean(dim=1)
     # torch.std_mean is one serial pass: ten times slower than these
     std = torch.sub(flat, mean.unsqueeze(1)).square_().mean(dim=1).sqrt_()
-    nothing = torch.full_like(mean, torch.nan)
-    zero = dead = saturated = nothing
+    zero = dead = saturated = torch.full_like(mean, torch.nan)
     if isinstance(activation, ReLU):
-        is_zero = a == 0
-        zero = torch.count_nonzero(is_zero.view(flat.shape), dim=1) / flat.shape[1]
-        dead = torch.count_nonzero(is_zero.all(dim=1), dim=1) / a.shape[2]
+        zero, dead = _zero_share(flat), _zero_share(a.amax(dim=1))  # no activation is below 0
     elif (is_saturated := getattr(activation, "saturated", None)) is not None:
         saturated = torch.count_nonzero(is_saturated(a).view(flat.shape), dim=1) / flat.shape[1]
     return [mean, std, zero, dead, saturated]
 
 
-def norms(views: list[BlockViews]) -> list[PerRun]:
-    """The Euclidean norm of each layer's weights, or of whatever lies in their places."""
-    return [torch.linalg.vector_norm(view.w, dim=(1, 2)) for view in views]
+def _zero_share(values: Float[Tensor, "runs values"]) -> PerRun:
+    # numbers, as torch compares them and adds them up five times as fast as truth values
+    return torch.eq(values, 0, out=torch.empty_like(values)).mean(dim=1)
+
+
+def norms(
+    theta: Float[Tensor, "runs parameters"], places: Sequence[slice], first: int = 0
+) -> list[PerRun]:
+    """The Euclidean norms of what lies in these columns; those of `theta` begin with `first`."""
+    columns = (slice(max(0, one.start - first), max(0, one.stop - first)) for one in places)
+    return [torch.linalg.vector_norm(theta[:, own], dim=1) for own in columns]
 
 
 def ratio(change: PerRun, size: PerRun) -> PerRun:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from descend.network.activations import ACTIVATIONS, Activation
-from descend.network.stack import Stack, views_of
+from descend.network.stack import Stack, weights_at
+from descend.optimizers.optimizer import Part
 from descend.trace.measurements import activity, norms, table
 
 Outputs = list[tuple[Activation, Tensor]]  # of each layer, (active, batch, units)
 
 
 class Measured:
-    """The measurements of one step, each when it can be made, with no copy but of the weights."""
+    """The measurements of one step, each when it can be made, with no copy but of a part of theta.
+
+    The change of the weights is measured part by part while they move: a copy of all of them would
+    be as large as what Adam keeps of each parameter, and would leave the cache before it is used.
+    """
 
     def __init__(
         self,
@@ -26,17 +31,26 @@ class Measured:
         outputs: Outputs,
     ) -> None:
         self.stack, self.loss, self.active = stack, loss, active
+        self.places = weights_at(stack.blocks)
         self.activities = [activity(activation, a) for activation, a in outputs]
 
     def gradient(self) -> None:
         """After the backward pass, before anything changes the gradient."""
-        self.before = self.stack.theta.clone()
-        self.gradients, self.weights = norms(self.stack.slopes), norms(self.stack.views)
+        self.gradients = norms(self.stack.gradient, self.places)
+        self.weights = norms(self.stack.theta, self.places)
 
-    def update(self) -> None:
-        """After the update."""
-        change = self.before.sub_(self.stack.theta)
-        self.changes = norms(views_of(change, self.stack.blocks))
+    def update(self, parts: Iterable[Part]) -> None:
+        """Carry out the update."""
+        found: list[list[Tensor]] = []
+        room: Tensor | None = None
+        for columns, move in parts:
+            theta = self.stack.theta[:, columns]
+            room = torch.empty_like(theta) if room is None else room  # none is wider than the first
+            change = room[:, : theta.shape[1]].copy_(theta)
+            move()
+            change -= theta
+            found.append(norms(change, self.places, columns.start))
+        self.changes = [_of_all(parts_of_layer) for parts_of_layer in zip(*found, strict=True)]
 
     def values(self) -> Float[Tensor, "active layers quantities"]:
         """The sample, once it is complete."""
@@ -65,8 +79,10 @@ class Copied:
         """After the backward pass, before anything changes the gradient."""
         self.slopes, self.before = self.stack.gradient.clone(), self.stack.theta.clone()
 
-    def update(self) -> None:
-        """After the update."""
+    def update(self, parts: Iterable[Part]) -> None:
+        """Carry out the update."""
+        for part in parts:
+            part.move()
         self.after = self.stack.theta.clone()
 
 
@@ -92,7 +108,7 @@ def measured_together(
     """The measurements of each sample: for the operations, a sample is so many runs more."""
     if not samples:
         return ()
-    blocks = samples[0].stack.blocks
+    places = weights_at(samples[0].stack.blocks)
     outputs = zip(*(sample.outputs for sample in samples), strict=True)
     activities = [
         activity(ACTIVATIONS[name](), _joined(tensors))
@@ -101,8 +117,13 @@ def measured_together(
     slopes = _joined([sample.slopes for sample in samples])
     before = _joined([sample.before for sample in samples])
     change = before - _joined([sample.after for sample in samples])
-    norms_of = [norms(views_of(tensor, blocks)) for tensor in (slopes, before, change)]
-    return table(activities, *norms_of).chunk(len(samples))
+    sizes = (norms(tensor, places) for tensor in (slopes, before, change))
+    return table(activities, *sizes).chunk(len(samples))
+
+
+def _of_all(parts: tuple[Float[Tensor, " runs"], ...]) -> Float[Tensor, " runs"]:
+    """The norm of what has these norms in its parts."""
+    return parts[0] if len(parts) == 1 else torch.linalg.vector_norm(torch.stack(parts), dim=0)
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int64
@@ -14,7 +15,7 @@ from descend.network.losses import Objective
 from descend.network.passes import TrainingPass
 from descend.network.stack import Stack
 from descend.optimizers.clipping import clip_norm, clip_value
-from descend.optimizers.optimizer import Optimizer
+from descend.optimizers.optimizer import Optimizer, Part
 from descend.recipe import Recipe
 from descend.trace.trace import Trace
 from descend.training.denormals import flushed_denormals
@@ -79,13 +80,13 @@ class Executor:
                 sample.gradient()
             self._clip()
             self.rates.before(step)
-            if self.needs_loss:
+            if sample:
+                sample.update(self._parts(training, batch, step, loss))
+                trace.close(step, sample, None if is_sampled else self.diverged)
+            elif self.needs_loss:
                 self._step_with_closure(training, batch, step, loss)
             else:
                 optimizer.step(stack.theta, stack.gradient)
-            if sample:
-                sample.update()
-                trace.close(step, sample, None if is_sampled else self.diverged)
             step += 1
             if self.diverged is not None:
                 stack.theta[self.diverged] = self.evidence
@@ -110,6 +111,15 @@ class Executor:
             factor = float(size) if is_fault else 1.0
             self.passes[size] = TrainingPass(self.stack, self.objective, size, factor)
         return self.passes[size]
+
+    def _parts(
+        self, training: TrainingPass, batch: Batch, step: int, loss: Float[Tensor, " runs"]
+    ) -> Iterable[Part]:
+        """The optimizer's step, to be taken by whoever measures it."""
+        if not self.needs_loss:
+            return self.optimizer.parts(self.stack.theta, self.stack.gradient)
+        whole = slice(0, self.stack.theta.shape[1])
+        return [Part(whole, partial(self._step_with_closure, training, batch, step, loss))]
 
     def _step_with_closure(
         self, training: TrainingPass, batch: Batch, step: int, loss: Float[Tensor, " runs"]
