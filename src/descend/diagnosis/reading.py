@@ -44,12 +44,8 @@ def is_redrawn(run: Run, plan: Training) -> bool:
 
     is_first = (polars.col("step") == 0) & (polars.col("quantity") == "weight_norm")
     rows = run.trace.filter(is_first).sort("run", "layer")
-    drawn = (
-        torch.stack(norms(plan.stack.theta, weights_at(plan.stack.blocks)), dim=1)
-        .double()
-        .cpu()
-        .numpy()
-    )
+    weights = norms(plan.stack.theta, weights_at(plan.stack.blocks))
+    drawn = torch.stack(weights, dim=1).double().cpu().numpy()
     if len(rows) != drawn.size:
         return False
     return bool(np.allclose(rows["value"].to_numpy(), drawn.reshape(-1), rtol=1e-3, atol=1e-12))
