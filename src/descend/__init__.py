@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         resume,
         resume_comparison,
         train,
+        watch,
     )
     from descend.recipe import Recipe
 
@@ -58,6 +59,7 @@ _HOMES = {
     "resume": "descend.api",
     "resume_comparison": "descend.api",
     "train": "descend.api",
+    "watch": "descend.api",
 }
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "resume",
     "resume_comparison",
     "train",
+    "watch",
 ]
 
 __getattr__ = at_first_use(__name__, _HOMES)

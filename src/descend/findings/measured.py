@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
 
@@ -23,3 +23,24 @@ def known_number(value: float) -> float:
     if value != value:
         raise NotMeasured
     return value
+
+
+class _Absent:
+    """What was not taken, of whatever kind: asking it for anything raises NotMeasured."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):  # what copies and prints objects asks for such names
+            raise AttributeError(name)
+        raise NotMeasured
+
+    def __getitem__(self, place: object) -> NoReturn:
+        raise NotMeasured
+
+    def __len__(self) -> NoReturn:
+        raise NotMeasured
+
+    def __iter__(self) -> NoReturn:
+        raise NotMeasured
+
+
+ABSENT = _Absent()

@@ -1,0 +1,1 @@
+"""Watching somebody else's training loop: the same measurements, and the same findings."""

@@ -1,0 +1,120 @@
+"""Anatomy: which modules of a network are layers, and what else in it is worth looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from descend.network.torch_reader import ACTIVATIONS
+
+KNOWN = (
+    nn.Linear,
+    nn.Bilinear,
+    nn.modules.conv._ConvNd,
+    nn.Embedding,
+    nn.EmbeddingBag,
+    nn.RNNBase,
+    nn.RNNCellBase,
+    nn.MultiheadAttention,
+)
+DROPOUT, NORM = "dropout", "batch norm"
+Norm = nn.modules.batchnorm._BatchNorm
+
+
+@dataclass(eq=False)
+class Part:
+    """A module of the network that is a layer.
+
+    number: from 1, in the order of the first calls; 0 until it is called.
+    weights: its parameters of two axes and more, which fan_in × fan_out counts.
+    """
+
+    name: str
+    module: nn.Module
+    weights: Sequence[nn.Parameter]
+    number: int = 0
+
+    @property
+    def unit_axis(self) -> int:
+        """The axis of its output along which its units lie."""
+        return 1 if isinstance(self.module, nn.modules.conv._ConvNd) else -1
+
+    @property
+    def fan_out(self) -> int:
+        """How many units it has."""
+        module = self.module
+        for name in ("out_features", "out_channels", "hidden_size", "embedding_dim", "embed_dim"):
+            if isinstance(units := getattr(module, name, None), int):
+                return units
+        return int(self.weights[0].shape[0])
+
+    @property
+    def fan_in(self) -> int:
+        """How many weights each unit has."""
+        return max(1, round(sum(weight.numel() for weight in self.weights) / self.fan_out))
+
+    @property
+    def bias(self) -> Tensor | None:
+        """Its biases, if they are one for each unit."""
+        bias = getattr(self.module, "bias", None)
+        return bias if isinstance(bias, Tensor) and bias.numel() == self.fan_out else None
+
+
+@dataclass(eq=False)
+class Anatomy:
+    """The modules of a network by what they are.
+
+    parts: layers by their module; activations: names by module; moded: names and kinds of modules
+    that behave otherwise in training; owners: names of all that have parameters of their own.
+    parameters: by name.
+    """
+
+    parts: dict[nn.Module, Part] = field(default_factory=dict)
+    activations: dict[nn.Module, str] = field(default_factory=dict)
+    moded: dict[nn.Module, tuple[str, str]] = field(default_factory=dict)
+    owners: dict[nn.Module, str] = field(default_factory=dict)
+    parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
+    order: list[Part] = field(default_factory=list)
+
+    def call(self, part: Part) -> None:
+        """Number a layer when it is called for the first time."""
+        if not part.number:
+            self.order.append(part)
+            part.number = len(self.order)
+
+
+def anatomy_of(model: nn.Module) -> Anatomy:
+    """What a network is made of, layers not yet in order."""
+    found = Anatomy(parameters=dict(model.named_parameters()))
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Dropout | nn.modules.dropout._DropoutNd):
+            found.moded[module] = name, DROPOUT
+        elif isinstance(module, Norm):
+            found.moded[module] = name, NORM
+        if type(module) in ACTIVATIONS:
+            found.activations[module] = ACTIVATIONS[type(module)]
+        if next(module.parameters(recurse=False), None) is not None:
+            found.owners[module] = name
+        if (weights := _weights(module)) and _is_layer(module):
+            found.parts[module] = Part(name, module, weights)
+    return found
+
+
+def is_unfinished(model: nn.Module) -> bool:
+    """Whether some parameters get their shape from the first batch."""
+    return any(is_lazy(one) for one in model.parameters())
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return isinstance(module, KNOWN) or not any(True for _ in module.children())
+
+
+def _weights(module: nn.Module) -> list[nn.Parameter]:
+    return [
+        weight
+        for weight in module.parameters(recurse=isinstance(module, KNOWN))
+        if not is_lazy(weight) and weight.dim() >= 2 and weight.numel()
+    ]
