@@ -20,6 +20,8 @@ MNIST = "train-images-idx3-ubyte"
 # Read by torch when it is imported, here and in the processes that a test starts: two threads gain
 # nothing for small networks, and parallel test processes would fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# An examination that fails ends no training, but a test.
+os.environ.setdefault("DESCEND_TRACEBACK", "1")
 # A test's `python -m descend` runs this tree, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")])

@@ -33,6 +33,8 @@ from descend.diagnosis.checking import Check
 from descend.diagnosis.checking import check as check_recipe
 from descend.diagnosis.diagnosing import Diagnosis
 from descend.diagnosis.diagnosing import diagnose as diagnose_given
+from descend.diagnosis.examination import Examination
+from descend.diagnosis.examiner import Examiner
 from descend.diagnosis.proof import prove as prove_remedies
 from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.intake import (
@@ -44,11 +46,11 @@ from descend.intake import (
     same_examples,
 )
 from descend.laboratory import LabResult, find_lab, labs
-from descend.network.torch_reader import from_sequential, load_sequential
+from descend.network.torch_reader import from_sequential
 from descend.recipe import Recipe
 from descend.recipe.fields import plain
 from descend.runs.assignment import OVER, carry_out
-from descend.runs.edits import seeded
+from descend.runs.edits import recipes_of, seeded
 from descend.runs.facts import data_facts, first_facts
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
@@ -89,6 +91,7 @@ def train(
     threads: int | None = None,
     data_dir: Path | str | None = None,
     tell: Tell | None = None,
+    found: Callable[[Examination], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Run:
     """Train a recipe, a lab or a source of examples, and return the finished run.
@@ -102,14 +105,17 @@ def train(
     out: the folder that the run's folder is made in; None keeps the run in memory.
     device: "auto", "cpu" or "cuda"; threads: of the CPU, None chooses by the size of the network.
     tell: called with a Progress between steps, and between the epochs of machines before them.
+    found: called with what is wrong before the first step; what is at the end has the run's
+    `findings`. Of more than a hundred networks nothing is looked at.
 
     Ctrl-C stops in good order: the run returns with status "interrupted" and can be resumed.
     Raises RecipeError, DataError or RunError before anything is written.
     """
     given, name = as_recipe(recipe, "arrays" if data is not None else None)
     wanted = edits_for(seed, epochs)
+    weights = None
     if model is not None:
-        wanted["network"] = from_sequential(model)[0]
+        wanted["network"], weights = from_sequential(model)
     completed, examples = complete_with_examples(
         given.edited({**wanted, **(edits or {})}), data, data_dir
     )
@@ -121,10 +127,14 @@ def train(
     facts = first_facts(name, each, chosen, threads, of_data)
     facts["starts_from_model"] = model is not None
     with cpu_threads(threads):
+        examiner = Examiner(each, examples, chosen, weights)
+        first = examiner.before()
+        if found is not None and first is not None:
+            found(first)
         training = Training(each, examples, chosen)
-        if model is not None:
-            load_sequential(training.stack, model)
-        session = Session(training, None, tell, checkpoint_seconds)
+        if weights is not None:
+            weights.load(training.stack)
+        session = Session(training, None, tell, checkpoint_seconds, examine=examiner.after)
         if out is None:
             return _run(session, facts)
         # from before there is a folder: Ctrl-C is to leave one in good order
@@ -133,7 +143,7 @@ def train(
             session.folder = folder
             with folder.locked():
                 try:
-                    if model is not None:
+                    if weights is not None:
                         session.save(training.state())  # these weights cannot be drawn again
                     return _run(session, facts)
                 except (RecipeError, DataError, NetworkError):
@@ -358,8 +368,20 @@ def resume(
             return Run.read(run)
         recipe = Recipe.read(folder.recipe)
         examples = same_examples(recipe, facts["data"], data, data_dir, run)
+        examiner = Examiner(
+            recipes_of(recipe, facts),
+            examples,
+            device_named(facts["device"]),
+            is_unknown=bool(facts.get("starts_from_model")),
+        )
+        with cpu_threads(facts["threads"]):
+            examiner.before()
         session, status = carry_out(
-            folder, examples, tell=tell, checkpoint_seconds=checkpoint_seconds
+            folder,
+            examples,
+            tell=tell,
+            checkpoint_seconds=checkpoint_seconds,
+            examine=examiner.after,
         )
         return Run.of(session, status, facts["data"])
 

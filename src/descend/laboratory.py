@@ -239,7 +239,7 @@ class LabResult:
 
     def to_json(self) -> dict[str, Any]:
         """The document that `lab --json` prints; the runs' folders hold their curves."""
-        kept = ("run", "status", "metrics", "seconds", "runs")
+        kept = ("run", "status", "metrics", "findings", "seconds", "runs")
         variants = {
             name: {key: value for key, value in run.to_json().items() if key in kept}
             for name, run in self.runs.items()

@@ -28,7 +28,7 @@ from tests.training.scenes import Watching, training_of, tree_of
 
 FILES = {
     *("recipe.toml", "run.json", "preparation.json"),
-    *("metrics.parquet", "trace.parquet", "weights.safetensors"),
+    *("metrics.parquet", "trace.parquet", "weights.safetensors", "findings.json"),
 }
 TREE: dict[str, Any] = {
     "title": "Two moons, ünd more!",

@@ -21,7 +21,7 @@ from tests.runs.conftest import Victim
 KILLED = -signal.SIGKILL
 FINISHED = {
     *("recipe.toml", "run.json", "preparation.json"),
-    *("metrics.parquet", "trace.parquet", "weights.safetensors"),
+    *("metrics.parquet", "trace.parquet", "weights.safetensors", "findings.json"),
 }
 
 
@@ -63,7 +63,7 @@ def check_nothing_is_torn(run: Path) -> None:
 def check_same(run: Path, whole: Path) -> None:
     """Weights, curves and measurements are those of the run that was never interrupted."""
     assert {path.name for path in run.rglob("*")} == FINISHED
-    for name in ("weights.safetensors", "recipe.toml", "preparation.json"):
+    for name in ("weights.safetensors", "recipe.toml", "preparation.json", "findings.json"):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
     for name in ("metrics.parquet", "trace.parquet"):
         assert polars.read_parquet(run / name).equals(polars.read_parquet(whole / name)), name
@@ -118,7 +118,7 @@ def test_a_kill_while_the_results_are_written_loses_none(
                 check_same(copy, whole)
     assert code == 0
     assert moment > 20
-    assert len(killed_with) == 4  # none, then one after the other of the three large files
+    assert len(killed_with) == 5  # none, then one after the other of the four that come last
     check_same(copy, whole)
 
 

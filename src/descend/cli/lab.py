@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from descend.cli import INTERRUPTED, options
+from descend.cli.alarms import put_alarms_of
 from descend.cli.checks import put_checks, summed_up
 from descend.cli.output import put, put_json, put_table, say, styled, tell_of_downloads
 from descend.cli.texts import wrapped
@@ -151,6 +152,7 @@ def show(result: LabResult, as_json: bool) -> int:
     put_checks(rows, [check.why_not for check in result.checks])
     put()
     put(f"{summed_up([check.met for check in result.checks])} ({duration(result.seconds)})")
+    put_alarms_of(result.runs)
     for run in result.runs.values():
         if run.folder is not None:
             put(f"run: {run.folder}")

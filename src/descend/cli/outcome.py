@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from descend.cli import INTERRUPTED
+from descend.cli.alarms import put_alarms
 from descend.cli.output import put, put_json, put_table, say
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def show(run: Run, as_json: bool) -> int:
             put_networks(run.results)
             put()
         put(ending(run))
+        put_alarms(run)
         if run.folder is not None:
             put(f"run: {run.folder}")
     return 0

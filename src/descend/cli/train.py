@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,11 +55,14 @@ def command(
     descend train my.toml --epochs 3 --out /tmp/runs
     descend train xor-nn --seeds 20 --json
 
-    The table shows the final weights' scores on every split. Ctrl-C ends the training in good
+    What is wrong with the recipe, its examples or its first weights is said before the first step,
+    and what the training has shown at its end; nothing where it is healthy. The table shows the
+    final weights' scores on every split. Ctrl-C ends the training in good
     order (exit code 130) and says how to continue it; a second one ends it at once. A run whose
     loss is no longer finite has diverged: it is kept as evidence, and no error (exit code 0).
     """
     from descend.api import train
+    from descend.cli.alarms import warn
     from descend.cli.outcome import show
     from descend.cli.progress import telling
     from descend.intake import edits_for
@@ -70,6 +74,7 @@ def command(
     if print_recipe:
         show_recipe(given, edits_for(seed, epochs) | changes, data_dir, as_json)
         return 0
+    diagnosis = the_diagnosis(recipe, edits, seed, epochs, data_dir)
     with telling(quiet) as tell:
         run = train(
             given,
@@ -82,8 +87,29 @@ def command(
             threads=threads,
             data_dir=data_dir,
             tell=tell,
+            found=lambda examination: warn(examination, diagnosis, quiet),
         )
     return show(run, as_json)
+
+
+def the_diagnosis(
+    recipe: str,
+    edits: Sequence[str],
+    seed: int | None,
+    epochs: int | None,
+    data_dir: str | None,
+) -> list[str]:
+    """The command that diagnoses what is about to be trained."""
+    numbers = {"--seed": seed, "--epochs": epochs, "--data-dir": data_dir}
+    given = [word for name, value in numbers.items() if value is not None for word in (name, value)]
+    changes = [word for edit in edits for word in ("--set", edit)]
+    return [
+        "descend",
+        "diagnose",
+        "RECIPE" if recipe == "-" else recipe,
+        *changes,
+        *map(str, given),
+    ]
 
 
 def recipe_from(given: str) -> Recipe | str:

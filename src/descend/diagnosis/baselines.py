@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,9 +12,30 @@ from torch import Tensor
 from descend.data.examples import Examples, Split
 
 MOST = 2000  # examples of each split
+VALUES = 1 << 20  # and of these at most
 NEIGHBOURS = 5
 RIDGE = 1e-3
 TASKS = ("regression", "binary", "multiclass")
+
+
+class Baselines(Mapping[str, float]):
+    """`baselines_of` the examples, made when they are first asked for: most never are."""
+
+    def __init__(self, examples: Examples) -> None:
+        self._examples = examples
+
+    @cached_property
+    def _scores(self) -> dict[str, float]:
+        return baselines_of(self._examples)
+
+    def __getitem__(self, name: str) -> float:
+        return self._scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
 
 
 @torch.inference_mode()
@@ -40,9 +64,10 @@ def baselines_of(examples: Examples) -> dict[str, float]:
 
 def _numbers(examples: Examples, split: Split) -> tuple[Tensor, Tensor]:
     """Prepared inputs, and targets as numbers: classes one by one."""
-    step = max(1, len(split) // MOST)
-    x = examples.preparation.inputs(split.x[::step][:MOST]).double().cpu()
-    y = split.y[::step][:MOST].cpu()
+    most = min(MOST, max(4 * NEIGHBOURS, VALUES // split.x.shape[-1]))
+    step = max(1, len(split) // most)
+    x = examples.preparation.inputs(split.x[::step][:most]).double().cpu()
+    y = split.y[::step][:most].cpu()
     if y.dtype == torch.int64:
         y = torch.nn.functional.one_hot(y.flatten(), examples.outputs)
     return x.flatten(1), y.double().reshape(len(x), -1)

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from descend.findings.finding import SEVERITIES, Finding, Margin
 from descend.findings.lines import counted
 from descend.findings.measured import NotMeasured
@@ -62,7 +64,8 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
     for rule in rules() if among is None else among:
         looked = []
         for record in records:
-            with suppress(NotMeasured):
+            # of a training that overflows, rules look at what is not finite, and know it
+            with suppress(NotMeasured), np.errstate(all="ignore"):
                 looked.append(rule.findings(record))
         if not looked:
             silent.append(rule.code)

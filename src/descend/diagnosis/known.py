@@ -79,7 +79,8 @@ class Known:
 def with_first_step(record: Record, before: Record) -> Record:
     """The record with the first step as it was looked at before, where none was measured."""
     is_there = len(record.steps) and record.steps[0] == 0
-    if is_there or any(layer.init == "rbm" for layer in record.layers):
+    is_other = not len(before.steps) or any(layer.init == "rbm" for layer in before.layers)
+    if is_there or is_other:
         return record
     return replace(
         record,

@@ -54,7 +54,15 @@ def is_redrawn(run: Run, plan: Training) -> bool:
 def without_weights(record: Record) -> Record:
     """The record without what it says of weights that were given, not drawn."""
     layers = [replace(layer, **UNKNOWN) for layer in record.layers]
-    return replace(record, layers=layers, second_loss=None)
+    nothing = Record()
+    return replace(
+        record,
+        layers=layers,
+        steps=nothing.steps,
+        losses=nothing.losses,
+        quantities=nothing.quantities,
+        second_loss=None,
+    )
 
 
 def read_records(run: Run, plan: Training) -> list[Record]:

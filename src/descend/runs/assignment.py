@@ -15,7 +15,7 @@ from descend.errors import RunError
 from descend.recipe import Recipe
 from descend.runs.edits import recipes_of
 from descend.runs.folder import RunFolder
-from descend.runs.session import CHECKPOINT_SECONDS, Session, Tell
+from descend.runs.session import CHECKPOINT_SECONDS, Examine, Session, Tell
 from descend.training.training import Training
 
 OVER = ("finished", "diverged")  # statuses of a run that nothing is left to do for
@@ -28,6 +28,7 @@ def carry_out(
     tell: Tell | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     stop: Callable[[], bool] | None = None,
+    examine: Examine | None = None,
 ) -> tuple[Session, str]:
     """Train what a locked folder asks for, from its checkpoint if it has one.
 
@@ -51,6 +52,7 @@ def carry_out(
             until=facts.get("until"),
             curve_every=facts.get("curve_every", 1),
             stop=stop,
+            examine=examine,
         )
         if state is not None:
             session.load(state)

@@ -31,7 +31,7 @@ class InTraining(RunError):
 
 
 class RunFolder:
-    """`recipe.toml`, `run.json`, tables, weights, preparation and, until the end, a checkpoint."""
+    """`recipe.toml`, `run.json`, tables, weights, findings and, until the end, a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -89,6 +89,7 @@ class RunFolder:
     trace = property(lambda self: self.path / "trace.parquet")
     pretraining = property(lambda self: self.path / "pretraining.parquet")
     weights = property(lambda self: self.path / "weights.safetensors")
+    findings = property(lambda self: self.path / "findings.json")
     checkpoint = property(lambda self: self.path / "checkpoint" / "state.safetensors")
 
     @contextmanager

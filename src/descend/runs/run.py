@@ -41,6 +41,8 @@ class Run:
     results: each network's seed, status, epochs and final metrics; seconds: the time it took;
     recipe: with every choice made; data: what `run.json` says of the examples;
     was_asked_to_stop: by Ctrl-C, be it in its last steps, which it could still finish.
+    examination: what was found and which checks looked, as in `findings.json`; None where nobody
+    looked: of more than a hundred networks, of a comparison's, of what was interrupted.
     """
 
     folder: Path | None
@@ -54,6 +56,7 @@ class Run:
     make_history: Table = field(repr=False)
     make_trace: Table = field(repr=False)
     was_asked_to_stop: bool = False
+    examination: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @cached_property
     def history_table(self) -> polars.DataFrame:
@@ -80,8 +83,8 @@ class Run:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """What was found wrong; nothing looks for it yet."""
-        return []
+        """What was found before the first step, meanwhile and at the end, causes first."""
+        return [] if self.examination is None else list(self.examination["findings"])
 
     @property
     def seeds(self) -> list[int]:
@@ -137,6 +140,7 @@ class Run:
             make_history=training.history.frame,
             make_trace=training.trace.frame,
             was_asked_to_stop=session.is_asked_to_stop,
+            examination=session.examination,
         )
 
     @classmethod
@@ -170,6 +174,7 @@ class Run:
             stack=stack,
             make_history=partial(files.read_table, folder.metrics),
             make_trace=partial(files.read_table, folder.trace),
+            examination=files.read_json(folder.findings) if folder.findings.is_file() else None,
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
@@ -29,13 +29,25 @@ SECONDS_A_SECOND = 2.0  # of writing; beyond half a second checkpoints take 5 % 
 Tell = Callable[[Progress], None]
 
 
+class Examination(Protocol):
+    """What was found in a training."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+Examine = Callable[[Training, Stack, Sequence[Mapping[str, Any]]], Examination | None]
+"""Looks at a training that is over, at its networks and at their results."""
+
+
 class Session:
     """Watches a training: saves it every now and then, stops it when asked, writes its results.
 
     folder None: everything stays in memory. until: the step at which to pause; curve_every: epochs
-    from one row of the written curves to the next; stop: asks to stop in place of Ctrl-C.
+    from one row of the written curves to the next; stop: asks to stop in place of Ctrl-C; examine:
+    asked at the end for what was found.
     After `run`: stack, of all networks with the weights they ended with; results, each network's
-    seed, status, epochs and final metrics; seconds.
+    seed, status, epochs and final metrics; examination, as plain data, of what ended and was looked
+    at; seconds.
     """
 
     def __init__(
@@ -48,10 +60,12 @@ class Session:
         until: int | None = None,
         curve_every: int = 1,
         stop: Callable[[], bool] | None = None,
+        examine: Examine | None = None,
     ) -> None:
         self.training, self.folder = training, folder
         self.telling, self.until, self.curve_every = tell, until, curve_every
-        self.stop = stop or (lambda: False)
+        self.stop, self.examine = stop or (lambda: False), examine
+        self.examination: dict[str, Any] | None = None
         self.checkpoint_seconds = self.pause = checkpoint_seconds
         self.seconds = 0.0
         self.began = perf_counter()
@@ -71,6 +85,9 @@ class Session:
                 self._update_facts(self.folder, status)
             self.stack = self.training.whole_stack()
             self.results = results_of(self.training, self.stack, status)
+            if self.examine is not None and is_finished:
+                found = self.examine(self.training, self.stack, self.results)
+                self.examination = None if found is None else found.to_json()
             if self.folder is not None and status != "interrupted":
                 self._write_results(self.folder, status)
         return status
@@ -137,6 +154,8 @@ class Session:
         if training.pretraining:
             files.write_table(folder.pretraining, pretraining_frame(training.pretraining))
         files.write_tensors(folder.weights, named_weights(self.stack))
+        if self.examination is not None:
+            files.write_json(folder.findings, self.examination)
         self._update_facts(folder, status, runs=self.results)
         if status != "paused":
             folder.drop_checkpoint()
