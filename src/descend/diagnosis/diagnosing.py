@@ -20,7 +20,9 @@ from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, with
 from descend.diagnosis.recording import planned
 from descend.diagnosis.watching import Quiet, measured_densely
 from descend.errors import RecipeError, RunError
+from descend.findings.course import LEARNS, end_loss, scale
 from descend.findings.finding import Finding
+from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import rules
 from descend.intake import Arrays, as_recipe, examples_of, same_examples
@@ -33,8 +35,9 @@ from descend.runs.session import results_of
 from descend.training.progress import Progress
 from descend.training.training import Training
 
-SHARE = 0.1  # of the planned steps until the first look
-FEWEST = 30  # steps that a first look needs at least
+SHARE = 0.1  # of the planned steps until the first look, where nothing else is asked for
+FEWEST, MOST = 30, 2000  # steps of a first look: fewer show nothing, more are seldom needed
+LOW = 0.1  # of the loss of chance: what is below is no reason to try other rates
 
 Tell = Callable[[Progress], None]
 
@@ -89,15 +92,16 @@ def diagnose(
     data: Examples | Arrays | None = None,
     data_dir: Path | str | None = None,
     seeds: int | Sequence[int] = SEEDS,
-    share: float = SHARE,
+    share: float | None = None,
     device: str = "auto",
     tell: Tell | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Diagnosis:
     """Why a recipe or a run does not learn, or that it does.
 
-    A recipe is trained in memory: networks of `seeds` seeds for `share` of the planned steps, and
-    short forks of them; where that shows no fault, to the end. Of a run, a Run or its folder, the
+    A recipe is trained in memory: networks of `seeds` seeds for `share` of the planned steps (a
+    tenth, but 2,000 steps at most), and short forks of those that do not learn; where that shows
+    no fault, to the end. Of a run, a Run or its folder, the
     measurements are read, and only the forks are trained.
     stop: asks to stop; what is known by then is examined. Raises DescendError as `train` does,
     but for a recipe that cannot be built: that is a finding.
@@ -130,7 +134,7 @@ def _of_recipe(
     data: Examples | Arrays | None,
     data_dir: Path | str | None,
     seeds: int | Sequence[int],
-    share: float,
+    share: float | None,
     device: str,
     tell: Tell | None,
     stop: Callable[[], bool],
@@ -148,16 +152,15 @@ def _of_recipe(
         steps = first_look(training.total, share)
         measured_densely(training, steps)
         watcher = Quiet(stop, tell)
+        known = Known(before, baselines_of(examples))
         training.run(watcher, until=steps)
-        forks = fork(recipes, examples, steps, chosen, stop)
-        known = Known(before, baselines_of(examples), forks)
-        records = records_of(known, training, examples)
+        known, records = looked_at(training, known, examples, steps, stop)
         examination = examine(records)
-        if not names_a_cause(examination) and not training.is_over:
+        if not is_settled(examination) and not training.is_over:
             training.run(watcher)
-            records = records_of(known, training, examples)
+            known, records = looked_at(training, known, examples, steps, stop)
             examination = examine(records)
-    per_run = len(recipes) * training.step + sum(map(len, forks)) * steps
+    per_run = len(recipes) * training.step + sum(map(len, known.forks)) * steps
     return Diagnosis(
         name,
         completed,
@@ -183,7 +186,7 @@ def _of_run(
     chosen = device_named(device)
     with cpu_threads(threads_for(recipes, examples, chosen)):
         plan = Training(recipes, examples, chosen)
-        steps = first_look(plan.total, SHARE)
+        steps = first_look(plan.total)
         before, forks = planned(recipes, examples), []
         if is_redrawn(run, plan):
             forks = fork(recipes, examples, steps, chosen, stop)
@@ -211,18 +214,51 @@ def records_of(known: Known, training: Training, examples: Examples) -> list[Rec
     return known.records(training, stack, examples, metrics)
 
 
-def names_a_cause(examination: Examination) -> bool:
-    """Whether it can be left at that: a fault was found, and not only what came of it."""
-    symptoms = {rule.code for rule in rules() if rule.is_symptom}
-    return any(
-        finding.severity != "note" and finding.code not in symptoms
-        for finding in examination.findings
-    )
+def looked_at(
+    training: Training,
+    known: Known,
+    examples: Examples,
+    steps: int,
+    stop: Callable[[], bool],
+) -> tuple[Known, list[Record]]:
+    """What is known, with forks of so many steps where a rule may ask for them; the records."""
+    records = records_of(known, training, examples)
+    if known.forks or not any(map(wants_forks, records)):
+        return known, records
+    forks = fork(training.recipes, examples, steps, training.stack.theta.device, stop)
+    known = replace(known, forks=forks)
+    forked = [replace(one, forks=forks[run]) for run, one in enumerate(records)]
+    return known, forked
 
 
-def first_look(total: int, share: float) -> int:
-    """The steps until the first look."""
-    return max(1, min(total, max(FEWEST, round(share * total))))
+def wants_forks(record: Record) -> bool:
+    """Whether other rates may do better: it does not learn, or has ended with some loss left."""
+    try:
+        return end_loss(record) >= (LOW if record.is_over else LEARNS) * scale(record)
+    except NotMeasured:
+        return False
+
+
+def is_settled(examination: Examination) -> bool:
+    """Whether it can be left at that: a fault was found, and not only what came of it.
+
+    What is forecast settles nothing as long as nothing has come of it.
+    """
+    kind = {rule.code: rule for rule in rules()}
+    alarms = [kind[one.code] for one in everything(examination.findings) if one.severity != "note"]
+    has_symptom = any(rule.is_symptom for rule in alarms)
+    return any(not rule.is_symptom and (has_symptom or not rule.is_forecast) for rule in alarms)
+
+
+def everything(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings and all that follows from them."""
+    return [one for finding in findings for one in (finding, *everything(finding.consequences))]
+
+
+def first_look(total: int, share: float | None = None) -> int:
+    """The steps until the first look: a tenth of all where no share is asked for, but not many."""
+    asked = min(MOST, round(SHARE * total)) if share is None else round(share * total)
+    return max(1, min(total, max(FEWEST, asked)))
 
 
 def seeds_of(recipe: Recipe, seeds: int | Sequence[int]) -> list[int]:

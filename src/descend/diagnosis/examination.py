@@ -15,6 +15,7 @@ from descend.findings.lines import counted
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import Rule, rules
+from descend.findings.standing import does_well
 
 MOST_SEEDS = 0.5  # a fault is one of the recipe if it shows in more than this share of its seeds
 
@@ -61,6 +62,7 @@ class Examination:
 def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> Examination:
     """Apply the rules to the records, one for each seed, and bring what they find in order."""
     ran, silent, margins, found = [], [], {}, []
+    did_well = sum(map(does_well, records)) > MOST_SEEDS * len(records)
     for rule in rules() if among is None else among:
         looked = []
         for record in records:
@@ -71,7 +73,8 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
             silent.append(rule.code)
             continue
         ran.append(rule.code)
-        found += _over_seeds([findings for findings, _ in looked], len(records))
+        shared = _over_seeds([findings for findings, _ in looked], len(looked))
+        found += _noted(shared) if rule.is_forecast and did_well else shared
         known = [margin for findings, margin in looked if margin is not None and not findings]
         if known and not any(findings for findings, _ in looked):
             margins[rule.code] = known[0]
@@ -122,6 +125,14 @@ def _over_seeds(by_seed: Sequence[Sequence[Finding]], seeds: int) -> list[Findin
     if not shared and share > MOST_SEEDS:
         shared = [max(groups.values(), key=len)]
     return [_agreed(group, share) for group in shared]
+
+
+def _noted(findings: Sequence[Finding]) -> list[Finding]:
+    """What was forecast and did not come true: notes."""
+    return [
+        replace(finding, severity="note", evidence=f"{finding.evidence}; it learns nevertheless")
+        for finding in findings
+    ]
 
 
 def _agreed(group: Sequence[Finding], share: float) -> Finding:

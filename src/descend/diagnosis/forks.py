@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from descend.comparison.cost import steps_of, work_seconds
 from descend.data.examples import Examples
 from descend.diagnosis.watching import Quiet, measured_densely
 from descend.findings.fork import Fork
@@ -30,7 +31,11 @@ WITHOUT = {  # what may hold a network back
 }
 NOT_FORKED = ("lbfgs", "rprop")  # rules that choose the length of a step themselves
 
+MOST_SECONDS = 10.0  # of a CPU, as planned
+FEWEST = ("lr / 10", "lr * 10")
+
 ByRun = list[dict[str, Fork]]
+Changes = Mapping[str, Mapping[str, Any]]
 
 
 def fork(
@@ -40,21 +45,25 @@ def fork(
     device: Any = "cpu",
     stop: Callable[[], bool] = lambda: False,
 ) -> ByRun:
-    """The forks of each recipe, by what was changed; none where there is nothing to change."""
+    """The forks of each recipe, by what was changed; none where there is nothing to change.
+
+    Of large networks those of the first seed only, or only a few of these.
+    """
+    found: ByRun = [{} for _ in recipes]
     changes = changes_of(recipes[0])
     if not changes:
-        return [{} for _ in recipes]
-    changed = [recipe.edited(edits) for edits in changes.values() for recipe in recipes]
+        return found
+    changes, runs = affordable(changes, recipes, examples, steps)
+    changed = [recipe.edited(edits) for edits in changes.values() for recipe in recipes[:runs]]
     training = Training(changed, examples, device)
     measured_densely(training, steps)
     training.run(Quiet(stop), until=steps)
-    found: ByRun = [{} for _ in recipes]
     steps_taken = np.array(training.trace.steps, dtype=np.int64)
     present = training.trace.present.numpy()
     losses = training.trace.losses.double().numpy()
     for place, change in enumerate(changes):
-        for run in range(len(recipes)):
-            row = place * len(recipes) + run
+        for run in range(runs):
+            row = place * runs + run
             there = present[:, row]
             found[run][change] = Fork(
                 steps=steps_taken[there], losses=losses[there, row], status=training.status[row]
@@ -62,7 +71,23 @@ def fork(
     return found
 
 
-def changes_of(recipe: Recipe) -> dict[str, Mapping[str, Any]]:
+def affordable(
+    changes: Changes, recipes: Sequence[Recipe], examples: Examples, steps: int
+) -> tuple[Changes, int]:
+    """The forks that are worth their work, and of how many of the recipes."""
+    total = steps_of(recipes[0], examples)[1]
+
+    def is_cheap(runs: int) -> bool:
+        return work_seconds(recipes[0], examples, runs) * steps <= MOST_SECONDS * total
+
+    if is_cheap(len(changes) * len(recipes)):
+        return changes, len(recipes)
+    if is_cheap(len(changes)):
+        return changes, 1
+    return {name: edits for name, edits in changes.items() if name in FEWEST}, 1
+
+
+def changes_of(recipe: Recipe) -> Changes:
     """The edits of each fork, by name."""
     training = recipe.training
     if not training.lr or training.optimizer in NOT_FORKED:

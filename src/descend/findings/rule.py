@@ -26,6 +26,8 @@ class Rule:
 
     leads_to: codes of faults that may follow from this one, and are then listed below it.
     is_symptom: it says what happens but not why; any fault that does is its cause.
+    is_forecast: it says what harm will come of what is there before a step; where a training has
+    come to its end and done well in spite of it, that was wrong, and the finding is a note.
     """
 
     code: str
@@ -35,6 +37,7 @@ class Rule:
     leads_to: tuple[str, ...]
     look: Callable[[Record], Found]
     is_symptom: bool = False
+    is_forecast: bool = False
 
     @property
     def family(self) -> Family:
@@ -68,13 +71,14 @@ def finding(
     leads_to: Iterable[str] = (),
     *,
     is_symptom: bool = False,
+    is_forecast: bool = False,
 ) -> Callable[[Callable[[Record], Found]], Rule]:
     """Make a rule of a function; its docstring is the fault's page, its name the fault's."""
 
     def made(look: Callable[[Record], Found]) -> Rule:
         name = look.__name__.replace("_", "-")
         page = inspect.getdoc(look) or ""
-        return Rule(code, name, severity, page, tuple(leads_to), look, is_symptom)
+        return Rule(code, name, severity, page, tuple(leads_to), look, is_symptom, is_forecast)
 
     return made
 

@@ -10,7 +10,7 @@ from descend.findings.rule import finding
 FEW = 4  # examples: the statistics of fewer are mostly noise
 
 
-@finding("D155", "warning", leads_to=("D206", "D211", "D213"))
+@finding("D155", "warning", leads_to=("D206", "D211", "D213"), is_forecast=True)
 def batch_norm_of_one(record: Record) -> Finding | None:
     """Batch normalisation has too few examples to normalise over.
 

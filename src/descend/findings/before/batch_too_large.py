@@ -12,7 +12,7 @@ LARGE = 256  # examples: smaller batches leave too few steps only where epochs a
 TIMES = 10  # as many steps with batches of 32
 
 
-@finding("D163", "warning", leads_to=("D162", "D207", "D303"))
+@finding("D163", "warning", leads_to=("D162", "D207", "D303"), is_forecast=True)
 def batch_too_large(record: Record) -> Finding | Margin | None:
     """So many examples are in a batch that the training has next to no steps.
 

@@ -13,7 +13,7 @@ BOUNDED = {"tanh": (-1.0, 1.0)}
 BELOW = ("softplus", "exp", "elu", "selu", "gelu", "silu")  # they have a floor only
 
 
-@finding("D123", "warning", leads_to=("D206",))
+@finding("D123", "warning", leads_to=("D206",), is_forecast=True)
 def bounded_logits(record: Record) -> Finding | None:
     """An activation bounds the logits, and with them how sure an answer can be.
 

@@ -14,7 +14,7 @@ LARGE = 1e-3
 TIMES = 10.0  # the gradients' size: the step is that much shorter
 
 
-@finding("D164", "warning", leads_to=("D203", "D206", "D207", "D209", "D211"))
+@finding("D164", "warning", leads_to=("D203", "D206", "D207", "D209", "D211"), is_forecast=True)
 def epsilon_absurd(record: Record) -> Finding | Margin:
     """The optimizer's epsilon is larger than the gradients that it is added to, or 0.
 

@@ -12,7 +12,7 @@ VANISHED = 1e-4  # of the last layer's gradient; three sigmoid layers keep a 400
 DEEP = 3  # hidden layers
 
 
-@finding("D151", "warning", leads_to=("D201", "D206", "D207", "D211"))
+@finding("D151", "warning", leads_to=("D201", "D206", "D207", "D211"), is_forecast=True)
 def excess_depth(record: Record) -> Finding | Margin | None:
     """The gradient vanishes on its way through the layers, before anything is learnt.
 

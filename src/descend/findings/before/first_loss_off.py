@@ -11,7 +11,7 @@ FAR = 5.0  # times chance, for classes
 FAR_FROM_NUMBERS = 100.0  # numbers that lie far from 0 are reached by the last bias alone
 
 
-@finding("D106", "warning", leads_to=("D207",))
+@finding("D106", "warning", leads_to=("D207",), is_forecast=True)
 def first_loss_off(record: Record) -> Finding | Margin:
     """The network begins far worse than an answer that ignores the inputs.
 

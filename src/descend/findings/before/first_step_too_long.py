@@ -18,7 +18,12 @@ WORSE_ON_A_LINE = 1.2  # where no layer bends, the curvature stays as it is, and
 LONGER = 3.0  # times the weights, by the optimizers whose steps have a length of their own
 
 
-@finding("D160", "error", leads_to=("D202", "D203", "D204", "D205", "D208", "D210", "D212"))
+@finding(
+    "D160",
+    "error",
+    leads_to=("D202", "D203", "D204", "D205", "D208", "D210", "D212"),
+    is_forecast=True,
+)
 def first_step_too_long(record: Record) -> Finding | Margin:
     """The first step overshoots: the same batch is far worse off after it.
 

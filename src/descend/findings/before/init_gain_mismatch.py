@@ -19,7 +19,12 @@ from descend.findings.rule import finding
 WEAKEST, STRONGEST = 1e-3, 1e3  # of what suited weights would hand on
 
 
-@finding("D103", "warning", leads_to=("D106", "D151", "D160", "D201", "D202", "D206", "D207"))
+@finding(
+    "D103",
+    "warning",
+    leads_to=("D106", "D151", "D160", "D201", "D202", "D206", "D207"),
+    is_forecast=True,
+)
 def init_gain_mismatch(record: Record) -> Finding | Margin | None:
     """Each layer's weights are a little too small or too large, and depth makes it very much.
 

@@ -11,7 +11,12 @@ TOO_LARGE = 3.0  # times chance; sound initialisers begin below 1.5
 MOSTLY_SATURATED = 0.5
 
 
-@finding("D101", "error", leads_to=("D106", "D154", "D160", "D202", "D203", "D204", "D205"))
+@finding(
+    "D101",
+    "error",
+    leads_to=("D106", "D154", "D160", "D202", "D203", "D204", "D205"),
+    is_forecast=True,
+)
 def init_too_large(record: Record) -> Finding | Margin:
     """The initial weights are so large that the first loss is far above chance.
 

@@ -9,7 +9,12 @@ from descend.findings.rule import finding
 TINY = 0.05  # range of the widest feature
 
 
-@finding("D131", "warning", leads_to=("D102", "D151", "D201", "D206", "D207", "D209", "D161"))
+@finding(
+    "D131",
+    "warning",
+    leads_to=("D102", "D151", "D201", "D206", "D207", "D209", "D161"),
+    is_forecast=True,
+)
 def inputs_too_small(record: Record) -> Finding | Margin | None:
     """All features are tiny, as if they had been scaled twice.
 

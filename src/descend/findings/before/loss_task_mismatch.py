@@ -8,7 +8,9 @@ from descend.findings.record import Record
 from descend.findings.rule import finding
 
 
-@finding("D118", "error", leads_to=("D100", "D138", "D203", "D206", "D207", "D212"))
+@finding(
+    "D118", "error", leads_to=("D100", "D138", "D203", "D206", "D207", "D212"), is_forecast=True
+)
 def loss_task_mismatch(record: Record) -> Finding | None:
     """The loss measures something else than what the task asks for.
 

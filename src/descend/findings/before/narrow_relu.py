@@ -12,7 +12,9 @@ from descend.findings.rule import finding
 LIKELY = 0.5  # that some layer is dead from the start
 
 
-@finding("D150", "warning", leads_to=("D152", "D201", "D204", "D206", "D211", "D302"))
+@finding(
+    "D150", "warning", leads_to=("D152", "D201", "D204", "D206", "D211", "D302"), is_forecast=True
+)
 def narrow_relu(record: Record) -> Finding | Margin | None:
     """A ReLU layer of one or two units lets too little through, or nothing.
 

@@ -12,7 +12,9 @@ BY_CHANCE = 12  # weights: that these all have one sign is a chance of 1 in 2,04
 NAMED = ("uniform", "normal", "constant", "ones")
 
 
-@finding("D105", "warning", leads_to=("D101", "D106", "D205", "D201", "D206", "D207"))
+@finding(
+    "D105", "warning", leads_to=("D101", "D106", "D205", "D201", "D206", "D207"), is_forecast=True
+)
 def one_sided_init(record: Record) -> list[Finding]:
     """All first weights of a hidden layer are positive, or all are negative.
 

@@ -12,7 +12,7 @@ DEAR = 10.0  # times chance, for first weights
 DECAY = 5.0  # of AdamW's own kind: weights end below 1 / decay
 
 
-@finding("D154", "warning", leads_to=("D206", "D302", "D304"))
+@finding("D154", "warning", leads_to=("D206", "D302", "D304"), is_forecast=True)
 def penalty_too_strong(record: Record) -> Finding | Margin:
     """The penalty on the weights is so strong that the best the network can do is nothing.
 

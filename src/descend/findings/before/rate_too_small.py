@@ -15,7 +15,9 @@ MOVES = 0.03  # of the weights, by all planned steps together
 FAR_BELOW = 30.0  # times the usual rate
 
 
-@finding("D161", "error", leads_to=("D162", "D206", "D207", "D209", "D211", "D303"))
+@finding(
+    "D161", "error", leads_to=("D162", "D206", "D207", "D209", "D211", "D303"), is_forecast=True
+)
 def rate_too_small(record: Record) -> Finding | Margin | None:
     """All planned steps together cannot move the weights by a few percent.
 

@@ -12,7 +12,12 @@ from descend.findings.record import Record
 from descend.findings.rule import finding
 
 
-@finding("D165", "note", leads_to=("D154", "D160", "D202", "D203", "D208", "D210", "D212"))
+@finding(
+    "D165",
+    "note",
+    leads_to=("D154", "D160", "D202", "D203", "D208", "D210", "D212"),
+    is_forecast=True,
+)
 def summed_loss(record: Record) -> Finding | None:
     """A batch's loss is the sum over its examples, and the rate goes with the batch size.
 

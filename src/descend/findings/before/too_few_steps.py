@@ -15,7 +15,7 @@ FEW = 1_000  # steps: with more the rate is to blame
 AIM = 3_000  # steps
 
 
-@finding("D162", "warning", leads_to=("D206", "D207", "D209", "D303"))
+@finding("D162", "warning", leads_to=("D206", "D207", "D209", "D303"), is_forecast=True)
 def too_few_steps(record: Record) -> Finding | Margin | None:
     """The planned steps are too few for the rate: the weights hardly get away from their start.
 

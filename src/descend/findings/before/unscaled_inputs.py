@@ -18,6 +18,7 @@ FAR = 5.0  # a mean below this does no harm
     "D130",
     "warning",
     leads_to=("D101", "D106", "D133", "D160", "D202", "D203", "D204", "D205", "D208", "D209"),
+    is_forecast=True,
 )
 def unscaled_inputs(record: Record) -> Finding | Margin | None:
     """Features are many times larger than first weights and rates are made for.

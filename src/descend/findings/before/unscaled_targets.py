@@ -17,7 +17,12 @@ ALIKE = 100.0  # spread of one target beside that of another
 FIXED_STEP = ("adam", "adamw", "adamax", "rmsprop", "sparse_adam")  # a step is about lr long
 
 
-@finding("D132", "warning", leads_to=("D106", "D160", "D202", "D203", "D208", "D209", "D116"))
+@finding(
+    "D132",
+    "warning",
+    leads_to=("D106", "D160", "D202", "D203", "D208", "D209", "D116"),
+    is_forecast=True,
+)
 def unscaled_targets(record: Record) -> Finding | Margin | None:
     """The numbers to predict are very large, very small, or of very different sizes.
 
