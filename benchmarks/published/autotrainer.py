@@ -72,8 +72,8 @@ def _at_end(holds: Callable[[Seen, int, int], Any]) -> Callable[[Seen], Fired | 
 
 
 def _ratio(seen: Seen, look: int) -> float:
-    norms = seen.layers["gradient_norm"][look]
-    return float(norms[0] / norms[-1]) if norms[-1] else np.nan
+    first, last = seen.layers["gradient_norm"][look][[0, -1]]
+    return float(first / last) if last and np.isfinite(last) else np.nan
 
 
 def _vanishes(seen: Seen, epochs: int, look: int) -> bool:
