@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class LayerSeen:
 
     def add(self, reading: Reading) -> None:
         """Keep what one batch showed."""
-        self.found = reading.found
+        self.found = replace(reading.found, node=None)  # which would keep the graph alive
         if reading.alive is None:
             return
         if self.alive and self.alive[0][1].shape != reading.alive.shape:
