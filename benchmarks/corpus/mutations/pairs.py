@@ -76,6 +76,7 @@ def case_of(
         "known_faults": [{"cause": cause, "layer": place} for cause, place in faults],
         "also_acceptable": list(mutation.also) if mutation else [],
         "recheck": {"score": [score]},
+        "layers": [],
     }
     layers = len(setting.network.get("layers") or ()) + 1
     task = task_of(setting)
