@@ -86,7 +86,11 @@ class ForwardPass:
         seen |= dict.fromkeys(self.anatomy.moded, self._called)
         seen |= dict.fromkeys(self.anatomy.activations, self._activated)
         seen |= dict.fromkeys(self.anatomy.parts, self._gave)
-        self.handles = [module.register_forward_hook(hook) for module, hook in seen.items()]
+        self.handles = [
+            module.register_forward_hook(hook)
+            for module, hook in seen.items()
+            if module not in self.anatomy.hidden
+        ]
 
     def detach(self) -> None:
         """Take the hooks off, and forget all tensors."""

@@ -69,7 +69,8 @@ class Anatomy:
 
     parts: layers by their module; activations: names by module; moded: names and kinds of modules
     that behave otherwise in training; owners: names of all that have parameters of their own.
-    parameters: by name.
+    parameters: by name; ids: of all of them. hidden: modules that are compiled, inside which a hook
+    would have them compiled anew.
     """
 
     parts: dict[nn.Module, Part] = field(default_factory=dict)
@@ -78,6 +79,17 @@ class Anatomy:
     owners: dict[nn.Module, str] = field(default_factory=dict)
     parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
     order: list[Part] = field(default_factory=list)
+    hidden: set[nn.Module] = field(default_factory=set)
+
+    @property
+    def ids(self) -> set[int]:
+        return {id(one) for one in self.parameters.values()}
+
+    def number_unseen(self) -> None:
+        """Number the layers as they are written down, where no call of any was seen."""
+        if not self.order:
+            for part in self.parts.values():
+                self.call(part)
 
     def call(self, part: Part) -> None:
         """Number a layer when it is called for the first time."""
@@ -88,8 +100,11 @@ class Anatomy:
 
 def anatomy_of(model: nn.Module) -> Anatomy:
     """What a network is made of, layers not yet in order."""
-    found = Anatomy(parameters=dict(model.named_parameters()))
-    for name, module in model.named_modules():
+    found = Anatomy(
+        parameters={plain(name): one for name, one in model.named_parameters()},
+        hidden=_inside_compiled(model),
+    )
+    for name, module in ((plain(name), one) for name, one in model.named_modules()):
         if isinstance(module, nn.Dropout | nn.modules.dropout._DropoutNd):
             found.moded[module] = name, DROPOUT
         elif isinstance(module, Norm):
@@ -98,9 +113,24 @@ def anatomy_of(model: nn.Module) -> Anatomy:
             found.activations[module] = ACTIVATIONS[type(module)]
         if next(module.parameters(recurse=False), None) is not None:
             found.owners[module] = name
-        if (weights := _weights(module)) and _is_layer(module):
+        if _is_layer(module) and (weights := _weights(module)):
             found.parts[module] = Part(name, module, weights)
     return found
+
+
+def plain(name: str) -> str:
+    """A name as it was before `torch.compile` wrapped the module."""
+    return name.replace("_orig_mod.", "").removesuffix("_orig_mod").removesuffix(".")
+
+
+def _inside_compiled(model: nn.Module) -> set[nn.Module]:
+    """The modules that are compiled, with all below them."""
+    compiled = [
+        one
+        for one in model.modules()
+        if type(one).__name__ == "OptimizedModule" or one._compiled_call_impl is not None
+    ]
+    return {inner for one in compiled for inner in one.modules()}
 
 
 def is_unfinished(model: nn.Module) -> bool:

@@ -25,9 +25,11 @@ def _backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
     told = tuple(_listeners)
     for listener in told:
         listener.before_backward(tensors)
-    _original(tensors, *args, **kwargs)
-    for listener in reversed(told):
-        listener.after_backward()
+    try:
+        _original(tensors, *args, **kwargs)
+    finally:
+        for listener in reversed(told):
+            listener.after_backward()
 
 
 def listen(listener: Listener) -> None:

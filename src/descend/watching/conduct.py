@@ -43,7 +43,10 @@ class Conduct:
     """Counts what happens in a loop.
 
     awaits: a pass is without its backward pass so far; stepped: there was a step since the last
-    pass began. with_gradient: parameters that ever had one; owned: the ids of those of optimizers.
+    pass began; inside_step: a step is being taken, whose closure does the passes; unstepped: how
+    many backward passes there were since the last step; moves_by_hand: weights were seen to move
+    without an optimizer. with_gradient: parameters that ever had one; owned: the ids of those of
+    optimizers. along: cosines between steps and the gradient of the loss.
     """
 
     passes: int = 0
@@ -52,11 +55,13 @@ class Conduct:
     awaits: bool = False
     stepped: bool = False
     inside_step: bool = False
+    unstepped: int = 0
+    moves_by_hand: bool = False
     stale: Share = field(default_factory=Share)
     stale_size: float | None = None
     early: Share = field(default_factory=Share)
     empty: Share = field(default_factory=Share)
-    upwards: Share = field(default_factory=Share)
+    along: list[float] = field(default_factory=list)
     renewed: Share = field(default_factory=Share)
     with_gradient: set[str] = field(default_factory=set)
     owned: set[int] = field(default_factory=set)
@@ -69,10 +74,14 @@ class Conduct:
     broadcast: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     label_range: tuple[int, int] | None = None
     labels: set[int] = field(default_factory=set)
-    is_seen_inside: bool = False
     _was_early: bool = False
     _marks: list[tuple[int, weakref.ref[Mark]]] = field(default_factory=list)
     _kept: Share = field(default_factory=Share)
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a step was taken before this one."""
+        return self.steps > self.inside_step or self.moves_by_hand
 
     def began_pass(self) -> None:
         """A forward pass in training has begun."""
@@ -82,6 +91,7 @@ class Conduct:
     def went_back(self) -> None:
         """A backward pass has begun."""
         self.backwards += 1
+        self.unstepped += 1
         if self._was_early:
             self.early.times += 1
         self.awaits = self._was_early = False
@@ -92,6 +102,7 @@ class Conduct:
         self.early.of += 1
         self._was_early = self.awaits
         self.stepped = True
+        self.unstepped = 0
 
     def mark(self, step: int) -> Mark:
         """Something to hang on a graph of this step."""
@@ -165,9 +176,9 @@ class Conduct:
             frozen=[name for name, one in parameters.items() if not one.requires_grad],
             unreached=unreached,
             unused=self._unused(anatomy, called),
-            upwards=self.upwards.value,
+            upwards=self._upwards(),
             moded=dict(anatomy.moded.values()),
-            in_eval=_shares(self.trained),
+            in_eval=_shares(self.trained) if self.backwards else {},
             in_train=_shares(self.asked),
             kept_graphs=None if not self._kept.of else (int(self._kept.times), self._kept.of),
             target_shape=None if self.broadcast is None else self.broadcast[0],
@@ -179,11 +190,20 @@ class Conduct:
             renewed=self.renewed.value,
         )
 
+    def _upwards(self) -> float | None:
+        """The share of steps up, each counted by how straight it goes up or down."""
+        ways = sum(map(abs, self.along))
+        return sum(one for one in self.along if one > 0) / ways if ways else None
+
     def _unused(self, anatomy: Anatomy, called: set[str]) -> list[str]:
         if not called:
             return []
         used = {name.rpartition(".")[0] for name in self.with_gradient}
-        return [name for name in anatomy.owners.values() if name not in called | used]
+        return [
+            name
+            for module, name in anatomy.owners.items()
+            if name not in called | used and module not in anatomy.hidden
+        ]
 
 
 def _shares(shares: Mapping[str, Share]) -> dict[str, float]:

@@ -91,6 +91,15 @@ MILD = {  # what leaves an activation in front of it what it is
     "NativeGroupNorm",
     "FusedRmsNorm",
 }
+LOSSES = {
+    "NllLoss",
+    "NllLoss2D",
+    "MseLoss",
+    "BinaryCrossEntropy",
+    "BinaryCrossEntropyWithLogits",
+    "SmoothL1Loss",
+    "HuberLoss",
+}
 BENT = "bent"  # by something that no rule knows
 MOST = 2000  # nodes that are looked at
 
@@ -160,9 +169,19 @@ def _ways(ends: Iterable[Tensor], starts: Mapping[Node, int]) -> Iterator[tuple[
         seen.add((node, behind))
         if node in starts:
             yield starts[node], behind
+        elif kind_of(node) in LOSSES:  # a network that gives its loss: before it, its outputs
+            waiting += [(parent, Found()) for parent in before_loss(node)]
         else:
             behind = _passed(node, behind)
             waiting += [(parent, behind) for parent in parents(node)]
+
+
+def before_loss(node: Node) -> list[Node]:
+    """What gave the outputs that a loss was made of: cross-entropy is a log-softmax and a loss."""
+    behind = parents(node)
+    if kind_of(node).startswith("Nll") and behind and kind_of(behind[0]) == "LogSoftmax":
+        return parents(behind[0])
+    return behind
 
 
 def _passed(node: Node, behind: Found) -> Found:

@@ -7,10 +7,10 @@ and what `backward` is called of do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from descend.watching.graph import Node, kind_of, parents
@@ -35,6 +35,7 @@ CRITERIA: Mapping[type[nn.Module], tuple[str, str]] = {
     nn.SmoothL1Loss: ("huber", "logits"),
     nn.HuberLoss: ("huber", "logits"),
 }
+DISTANCES = {"Pow": "mse", "Abs": "l1"}  # of a difference, under a mean or a sum
 SCALING = {"MulConstant", "Neg", "View", "Squeeze", "Clone", "ToCopy", "Alias", "Reshape"}
 REDUCTIONS = ("none", "mean", "sum")
 MOST = 50  # operations between what is made small and the loss
@@ -45,14 +46,16 @@ class LossSeen:
     """A loss as one backward pass showed it.
 
     name, taken_for: as a recipe has `loss` and `loss_on`; reduction: "mean" or "sum".
-    value: without factors such as 1 / accumulated batches or the scale of mixed precision; factor:
-    that of the gradient that went into it, below 0 where the loss was negated.
-    outputs, targets: what it was given; output_shape: before anything was broadcast.
+    root: what the backward pass begins with; scale: by what a loss was multiplied to become it, as
+    accumulation and mixed precision do, None where it is the loss itself or more than that.
+    slope: of the root by the loss.
+    outputs, targets: what it was given; output_shape, target_shape: before they were broadcast.
     is_plain: nothing is weighted, smoothed or left out.
     """
 
-    value: Tensor | None = None
-    factor: Tensor | None = None
+    root: float | None = None
+    scale: Tensor | None = None
+    slope: Tensor | None = None
     name: str | None = None
     taken_for: str | None = None
     reduction: str | None = None
@@ -61,95 +64,125 @@ class LossSeen:
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
     is_plain: bool = True
-    factors: list[Tensor] = field(default_factory=list)
+
+    @property
+    def factor(self) -> float:
+        """The root beside the loss."""
+        return 1.0 if self.scale is None else float(self.scale)
+
+    @property
+    def is_negated(self) -> bool:
+        """Whether a smaller root is a larger loss."""
+        return self.slope is not None and float(self.slope) < 0
+
+    def describe_as(self, given: LossSeen) -> None:
+        """Believe a criterion more than the graph."""
+        self.name, self.taken_for = given.name, given.taken_for
+        self.reduction, self.is_plain = given.reduction, given.is_plain
+        self.outputs = self.targets = None
+        self.slope = given.slope if self.slope is None else self.slope
+
+
+def loss_value(seen: LossSeen) -> float | None:
+    """The loss without what it was multiplied with."""
+    return None if seen.root is None else seen.root / (seen.factor or 1.0)
 
 
 def read_loss(root: Any, is_output: Callable[[Node], bool]) -> LossSeen:
-    """What is known before a backward pass from `root`; the factor, once it has begun."""
+    """What is known before a backward pass from `root`; the slopes, once it has begun."""
     seen = LossSeen()
     if not isinstance(root, Tensor) or root.numel() != 1 or root.grad_fn is None:
         return seen
-    head = root.grad_fn
+    seen.root = float(root.detach())
+    head: Node = root.grad_fn
     while kind_of(head) in SCALING and len(parents(head)) == 1:
         (head,) = parents(head)
-    seen.value = root.detach().reshape(())
-    if head is not root.grad_fn:
-        head.register_prehook(lambda slopes: _keep_factor(seen, slopes))
-    for node in _nodes(head):
-        if (named := NODES.get(kind_of(node))) is not None:
-            _describe(seen, node, named, is_output)
+    for node in _nodes(head, is_output):
+        if _describe(seen, node, is_output):
+            # a hook that knew the node itself would keep the graph alive
+            node.register_prehook(partial(_keep, seen, is_all=node is head))
             break
     return seen
 
 
-def read_criterion(criterion: nn.Module, given: tuple[Any, ...], seen: LossSeen) -> LossSeen:
-    """What a criterion is made of and was given."""
+def read_criterion(criterion: nn.Module, given: tuple[Any, ...], value: Any) -> LossSeen:
+    """What a criterion is made of, and what it was given."""
+    seen = LossSeen()
     outputs, targets, *_ = (*tensors_in(given), None, None)
     known = CRITERIA.get(type(criterion))
     if known is not None:
         seen.name, seen.taken_for = known
         seen.reduction = str(criterion.reduction)
-        seen.is_plain = (
-            getattr(criterion, "weight", None) is None
-            and not getattr(criterion, "label_smoothing", 0.0)
-            and getattr(criterion, "pos_weight", None) is None
-        )
+        weights = (getattr(criterion, name, None) for name in ("weight", "pos_weight"))
+        is_smoothed = bool(getattr(criterion, "label_smoothing", 0.0))
+        seen.is_plain = not is_smoothed and all(one is None for one in weights)
     if outputs is not None and targets is not None:
         seen.outputs, seen.targets = outputs.detach(), targets.detach()
         seen.output_shape, seen.target_shape = tuple(outputs.shape), tuple(targets.shape)
+    if isinstance(value, Tensor) and value.grad_fn is not None:
+        node: Node = value.grad_fn
+        node.register_prehook(partial(_keep, seen, is_all=False))
     return seen
 
 
-def loss_value(seen: LossSeen) -> Tensor | None:
-    """The loss without its factor."""
-    if seen.value is None or seen.factor is None:
-        return seen.value
-    return seen.value / seen.factor
-
-
-def _keep_factor(seen: LossSeen, slopes: tuple[Tensor | None, ...]) -> None:
+def _keep(seen: LossSeen, slopes: tuple[Tensor | None, ...], is_all: bool) -> None:
+    """A graph begins its way back: the slope of its root by the loss."""
     if slopes and slopes[0] is not None and slopes[0].numel() == 1:
-        seen.factor = slopes[0].detach().reshape(()).to(torch.float32)
+        seen.slope = slopes[0].detach()
+        seen.scale = seen.slope if is_all else None
 
 
-def _nodes(head: Node) -> list[Node]:
-    """The first operations behind a loss, nearest first."""
+def _nodes(head: Node, is_output: Callable[[Node], bool]) -> list[Node]:
+    """The operations between the root and the network's outputs, nearest first."""
     found, seen = [head], {head}
     for node in found:
-        if len(found) >= MOST or kind_of(node) in NODES:
+        if len(found) >= MOST:
             break
-        for parent in parents(node):
+        for parent in () if is_output(node) else parents(node):
             if parent not in seen:
                 seen.add(parent)
                 found.append(parent)
     return found
 
 
-def _describe(
-    seen: LossSeen, node: Node, named: tuple[str, str], is_output: Callable[[Node], bool]
-) -> None:
-    seen.name, seen.taken_for = named
+def _describe(seen: LossSeen, node: Node, is_output: Callable[[Node], bool]) -> bool:
+    """Whether an operation is a loss; what is known of it then."""
+    kind = kind_of(node)
+    if kind in ("Mean", "Sum"):
+        return _describe_distance(seen, node, kind.lower())
+    if kind not in NODES:
+        return False
+    seen.name, seen.taken_for = NODES[kind]
     seen.reduction = REDUCTIONS[node._saved_reduction]
     seen.is_plain = getattr(node, "_saved_weight", None) is None
-    before = parents(node)
-    behind = before[0] if before else None
-    if named[0] == "nll" and behind is not None and kind_of(behind) == "LogSoftmax":
+    seen.outputs, seen.targets = node._saved_self.detach(), node._saved_target.detach()
+    seen.output_shape, seen.target_shape = tuple(seen.outputs.shape), _unexpanded(seen.targets)
+    behind = next(iter(parents(node)), None)
+    if behind is not None and kind_of(behind) == "LogSoftmax" and seen.name == "nll":
         # where the network's own last operation is the log-softmax, the loss is the rest
         seen.name = "nll" if is_output(behind) else "cross_entropy"
-    seen.outputs, seen.targets = node._saved_self.detach(), node._saved_target.detach()
-    seen.output_shape = tuple(seen.outputs.shape)
-    seen.target_shape = tuple(seen.targets.shape)
     if behind is not None and kind_of(behind) == "Expand":
         seen.output_shape = tuple(behind._saved_self_sym_sizes)
-    seen.target_shape = _unexpanded(seen.targets)
+    return True
+
+
+def _describe_distance(seen: LossSeen, node: Node, reduction: str) -> bool:
+    """The mean of squares or of sizes of differences, as people write it out."""
+    (distance,) = parents(node) or (None,)
+    if distance is None or kind_of(distance) not in DISTANCES:
+        return False
+    if kind_of(distance) == "Pow" and float(distance._saved_exponent) != 2:
+        return False
+    (difference,) = parents(distance) or (None,)
+    if difference is None or kind_of(difference) not in ("Sub", "Rsub"):
+        return False
+    seen.name, seen.taken_for, seen.reduction = DISTANCES[kind_of(distance)], "logits", reduction
+    return True
 
 
 def _unexpanded(targets: Tensor) -> tuple[int, ...]:
     """The shape that a tensor had before it was broadcast."""
-    shape = list(targets.shape)
-    strides = list(targets.stride())
-    while shape and strides[0] == 0 and shape[0] > 1:
-        shape, strides = shape[1:], strides[1:]
-    return tuple(
-        1 if stride == 0 and size > 1 else size for size, stride in zip(shape, strides, strict=True)
-    )
+    pairs = list(zip(targets.shape, targets.stride(), strict=True))
+    while pairs and pairs[0][1] == 0 and pairs[0][0] > 1:
+        pairs = pairs[1:]
+    return tuple(1 if stride == 0 and size > 1 else size for size, stride in pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -19,31 +19,48 @@ class Movement:
     """
 
     def __init__(self, anatomy: Anatomy) -> None:
-        self.weights = [weight for part in anatomy.order for weight in part.weights]
-        self.layer_of = [part.number - 1 for part in anatomy.order for _ in part.weights]
-        self.layers = len(anatomy.order)
+        self.parts = list(anatomy.parts.values())
+        self.weights = [weight for part in self.parts for weight in part.weights]
         self.gradients: list[Tensor | None] = [None] * len(self.weights)
         self.sizes: list[Tensor | None] = [None] * len(self.weights)
         self.changes: list[Tensor | None] = [None] * len(self.weights)
         self.copies: dict[int, Tensor] = {}
-        self.along: list[Tensor] = []
+        self.dots: list[Tensor] = []
 
     @torch.no_grad()
-    def before(self, moving: set[int]) -> None:
-        """Before a step of an optimizer that has the parameters with these ids."""
+    def before(self, moving: Iterable[int] | None = None) -> None:
+        """Before the parameters with these ids, or all, are moved: keep where they are."""
+        ids = None if moving is None else set(moving)
         own = [
             place
             for place, weight in enumerate(self.weights)
-            if id(weight) in moving and self.changes[place] is None and place not in self.copies
+            if (ids is None or id(weight) in ids) and self.changes[place] is None
         ]
-        others = [place for place, size in enumerate(self.sizes) if size is None]
-        self._measure(sorted({*own, *others}))
+        missing = [place for place, size in enumerate(self.sizes) if size is None]
+        sizes = norms([self.weights[place].detach() for place in missing])
+        for place, norm in zip(missing, sizes, strict=True):
+            self.sizes[place] = norm
         for place in own:
-            self.copies[place] = self.weights[place].detach().clone()
+            if place not in self.copies:
+                self.copies[place] = self.weights[place].detach().clone()
+
+    @torch.no_grad()
+    def slope(self, moving: Iterable[int] | None = None) -> None:
+        """The gradients as they are: of those that are about to move, and of others if unknown."""
+        ids = None if moving is None else set(moving)
+        found = {
+            place: weight.grad
+            for place, weight in enumerate(self.weights)
+            if weight.grad is not None
+            and (ids is None or id(weight) in ids or self.gradients[place] is None)
+        }
+        values = norms([dense(gradient) for gradient in found.values()])
+        for place, norm in zip(found, values, strict=True):
+            self.gradients[place] = norm
 
     @torch.no_grad()
     def after(self) -> None:
-        """After the step."""
+        """After they were moved."""
         places = list(self.copies)
         changes = [self.weights[place].detach() - self.copies[place] for place in places]
         self.copies.clear()
@@ -51,43 +68,48 @@ class Movement:
             self.changes[place] = norm
             gradient = self.weights[place].grad
             if gradient is not None and not gradient.is_sparse:
-                self.along.append(_dot(change, gradient))
+                self.dots.append(_dots(change, gradient))
 
-    def gradient(self) -> None:
-        """After a backward pass that no step of an optimizer is known to follow."""
-        self._measure(range(len(self.weights)))
-
-    def _measure(self, places: Sequence[int]) -> None:
-        found = {place: self.weights[place].grad for place in places}
-        with_gradient = [place for place, gradient in found.items() if gradient is not None]
-        sizes = norms([_dense(found[place]) for place in with_gradient])
-        for place, norm in zip(with_gradient, sizes, strict=True):
-            self.gradients[place] = norm
-        weights = norms([self.weights[place].detach() for place in places])
-        for place, norm in zip(places, weights, strict=True):
-            self.sizes[place] = norm
-
-    def values(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Norms of gradients, weights and changes: (layers,) each, NaN where not measured."""
-        return (
-            self._by_layer(self.gradients, 0.0 if any(self.sizes) else torch.nan),
-            self._by_layer(self.sizes, torch.nan),
-            self._by_layer(self.changes, torch.nan),
+    @torch.no_grad()
+    def has_moved(self) -> bool:
+        """Whether the weights are no longer where they were."""
+        return any(
+            not torch.equal(self.weights[place].detach(), copy)
+            for place, copy in self.copies.items()
         )
 
-    def _by_layer(self, found: Sequence[Tensor | None], absent: float) -> Tensor:
-        """Norms of layers from those of their parameters."""
-        squares = torch.zeros(self.layers, dtype=torch.float64)
+    def along(self) -> float | None:
+        """The cosine between the step and the gradient, None where nobody can say."""
+        dots, self.dots = self.dots, []
+        if not dots:
+            return None
+        along, change, gradient = torch.stack([one.cpu() for one in dots]).sum(dim=0).tolist()
+        return float(along / (change * gradient) ** 0.5) if change > 0 and gradient > 0 else None
+
+    def values(self) -> Tensor:
+        """Norms of gradients, weights and changes: (3, parts), NaN where not measured.
+
+        A weight without a gradient has one of size 0; one that nobody moved has changed by 0.
+        """
+        was_seen = any(size is not None for size in self.sizes)
+        absent = 0.0 if was_seen else torch.nan
+        return torch.stack(
+            [
+                self._by_part(self.gradients, absent),
+                self._by_part(self.sizes, torch.nan),
+                self._by_part(self.changes, absent),
+            ]
+        )
+
+    def _by_part(self, found: Sequence[Tensor | None], absent: float) -> Tensor:
+        squares = torch.zeros(len(self.parts), dtype=torch.float64)
         if not self.weights:
             return squares
-        nothing = torch.tensor(absent, dtype=torch.float64)
-        known = [nothing if one is None else one.detach().double().cpu() for one in found]
-        squares.index_add_(0, torch.tensor(self.layer_of), torch.stack(known).square())
-        return squares.sqrt_()
-
-    def goes_along(self) -> Tensor | None:
-        """Above 0 where the step went along the gradient, None where nobody can say."""
-        return torch.stack([one.cpu() for one in self.along]).sum() if self.along else None
+        part_of = [place for place, part in enumerate(self.parts) for _ in part.weights]
+        known = fetched([one for one in found if one is not None])
+        norms_of = [absent if one is None else next(known) for one in found]
+        wide = torch.tensor(norms_of, dtype=torch.float64)
+        return squares.index_add_(0, torch.tensor(part_of), wide.square()).sqrt_()
 
 
 def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -99,11 +121,26 @@ def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     return found
 
 
-def _dense(gradient: Tensor | None) -> Tensor:
-    assert gradient is not None
+def size_of(tensors: Sequence[Tensor]) -> float:
+    """The Euclidean norm of all together."""
+    return float(sum(norm**2 for norm in fetched(norms(tensors))) ** 0.5)
+
+
+def fetched(numbers: Sequence[Tensor]) -> Iterator[float]:
+    """Numbers of any device, in one go for each."""
+    devices = {one.device for one in numbers}
+    if len(devices) == 1:
+        yield from torch.stack([one.double() for one in numbers]).tolist()
+    else:
+        yield from (float(one) for one in numbers)
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """The values of a gradient, sparse or not."""
     return gradient.coalesce().values() if gradient.is_sparse else gradient.detach()
 
 
-def _dot(change: Tensor, gradient: Tensor) -> Tensor:
-    some, slope = change.flatten()[:ALONG], gradient.detach().flatten()[:ALONG]
-    return torch.dot(some.float(), slope.float())
+def _dots(change: Tensor, gradient: Tensor) -> Tensor:
+    """(3,): change · gradient, and the squares of both."""
+    some, slope = change.flatten()[:ALONG].float(), gradient.detach().flatten()[:ALONG].float()
+    return torch.stack([torch.dot(some, slope), torch.dot(some, some), torch.dot(slope, slope)])

@@ -25,6 +25,8 @@ ENOUGH = 2000  # examples; a unit that none of them moves is as good as dead
 FEWEST = 64  # examples: of fewer nobody can say which units are dead
 LAST = 8  # samples over which a share is averaged
 
+STRAIGHT = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
+
 Numbers = NDArray[np.float64]
 
 
@@ -61,6 +63,12 @@ class LayerSeen:
         answered = torch.stack([units for _, units in self.alive]).any(dim=0)
         return 1.0 - float(answered.float().mean())
 
+    @property
+    def activation(self) -> str:
+        """Its name, empty for one that no rule knows, and for layers that bend by themselves."""
+        is_straight = isinstance(self.part.module, STRAIGHT) or self.found.activation != "identity"
+        return self.found.activation if is_straight and self.found.activation != BENT else ""
+
     def layer(self, of: int, signal: float | None) -> Layer:
         """The layer as rules know it."""
         found, part = self.found, self.part
@@ -72,7 +80,7 @@ class LayerSeen:
             of=of,
             fan_in=part.fan_in,
             fan_out=part.fan_out,
-            activation="" if found.activation == BENT else found.activation,
+            activation=self.activation,
             batch_norm=norm,
             dropout=self.dropout,
             signal=signal,
@@ -112,14 +120,18 @@ def record_of(
     settings: Mapping[str, Any],
     status: str,
     *,
+    planned: int,
     is_plain: bool = True,
 ) -> Record:
-    """The record of a loop; settings: of loss and optimizer, under the names of a recipe."""
+    """The record of a loop; settings: of loss and optimizer, under the names of a recipe.
+
+    planned: how many steps it has, 0 where nobody knows yet; is_plain: whether the loss is one that
+    a formula says the chance loss of.
+    """
     steps, losses = samples.steps, samples.losses
     quantities = {name: samples.quantity(name, len(layers)) for name in QUANTITIES}
     signals = samples.quantity("signal", len(layers))
     is_first = len(steps) > 0 and steps[0] == 0
-    is_over = status != "running"
     return Record(
         layers=[
             one.layer(len(layers), _number(signals[0, place]) if is_first else None)
@@ -131,7 +143,7 @@ def record_of(
         steps=steps,
         losses=losses,
         quantities=quantities,
-        planned_steps=loop.steps if is_over else 0,
+        planned_steps=planned,
         status=status,
         units=_units(layers, samples),
         seen=Seen(**settings),

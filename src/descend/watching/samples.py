@@ -23,11 +23,15 @@ COLUMNS = (*QUANTITIES[:5], *EXTRA, *QUANTITIES[5:])
 
 @dataclass(frozen=True)
 class Row:
-    """One sampled step: its loss, and (layers, COLUMNS)."""
+    """One sampled step: its loss, NaN where it was not seen, and (layers, COLUMNS).
+
+    is_lost: its loss was seen, and is no number.
+    """
 
     step: int
-    loss: Tensor
-    values: Tensor
+    loss: float
+    values: Numbers
+    is_lost: bool = False
 
 
 class Samples:
@@ -35,33 +39,23 @@ class Samples:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self._fetched: list[tuple[int, float, Numbers]] = []
-
-    def add(self, row: Row) -> None:
-        """Add a sampled step."""
-        self.rows.append(row)
-
-    def _fetch(self) -> list[tuple[int, float, Numbers]]:
-        for row in self.rows[len(self._fetched) :]:
-            self._fetched.append((row.step, float(row.loss), row.values.double().cpu().numpy()))
-        return self._fetched
 
     @property
     def steps(self) -> NDArray[np.int64]:
         """(samples,)."""
-        return np.array([step for step, _, _ in self._fetch()], dtype=np.int64)
+        return np.array([row.step for row in self.rows], dtype=np.int64)
 
     @property
     def losses(self) -> Numbers:
         """(samples,), NaN where it was not seen."""
-        return np.array([loss for _, loss, _ in self._fetch()], dtype=np.float64)
+        return np.array([row.loss for row in self.rows], dtype=np.float64)
 
     def quantity(self, name: str, layers: int) -> Numbers:
         """(samples, layers), NaN where not measured."""
         column = COLUMNS.index(name)
-        table = np.full((len(self._fetch()), layers), np.nan)
-        for place, (_, _, values) in enumerate(self._fetched):
-            table[place, : len(values)] = values[:, column]
+        table = np.full((len(self.rows), layers), np.nan)
+        for place, row in enumerate(self.rows):
+            table[place, : len(row.values)] = row.values[:, column]
         return table
 
     def frame(self, layers: int) -> polars.DataFrame:
@@ -92,16 +86,13 @@ def _rows(steps: NDArray[np.int64], layer: int, quantity: str, values: Numbers) 
     )
 
 
-def values_of(
-    activities: Sequence[Tensor | None], movement: tuple[Tensor, Tensor, Tensor], layers: int
-) -> Tensor:
-    """(layers, COLUMNS) from what was seen of each layer's activity, and three norms."""
+def values_of(activities: Sequence[Tensor | None], movement: Tensor) -> Numbers:
+    """(layers, COLUMNS) from what was seen of each layer's activity, and (3, layers) norms."""
     nothing = torch.full((5 + len(EXTRA),), torch.nan, dtype=torch.float64)
-    seen = (
-        torch.stack([nothing if one is None else one.detach().double().cpu() for one in activities])
-        if layers
-        else nothing.new_empty(0, len(nothing))
-    )
-    gradients, sizes, changes = (column[:layers] for column in movement)
+    seen = [nothing if one is None else one.detach().double().cpu() for one in activities]
+    gradients, sizes, changes = movement
     ratio = torch.where(changes == 0, changes, changes / sizes)
-    return torch.cat([seen, torch.stack([gradients, sizes, ratio], dim=1)], dim=1)
+    columns = [torch.stack(seen) if seen else nothing.new_empty(0, len(nothing))]
+    columns.append(torch.stack([gradients, sizes, ratio], dim=1))
+    values: Numbers = torch.cat(columns, dim=1).numpy()
+    return values
