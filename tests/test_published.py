@@ -119,9 +119,9 @@ FAULTS: dict[tuple[str, str], tuple[Change, ...]] = {
         sets("network.loss", np.nan, slice(12, None)),
         sets("layers.gradient_norm", np.nan, slice(12, None)),
     ),
-    ("AutoTrainer", "abnormal data"): (*POOR, sets("layers.output_size", 11, LAYER_2)),
-    ("AutoTrainer", "improper activation"): (*POOR, sets("activations", "relu", 2)),
-    ("AutoTrainer", "improper loss"): (*POOR, sets("loss", "mse")),
+    ("AutoTrainer, 2024", "abnormal data"): (*POOR, sets("layers.output_size", 11, LAYER_2)),
+    ("AutoTrainer, 2024", "improper activation"): (*POOR, sets("activations", "relu", 2)),
+    ("AutoTrainer, 2024", "improper loss"): (*POOR, sets("loss", "mse")),
     ("AutoTrainer", "vanishing gradient"): (
         *POOR,
         sets("layers.gradient_norm", 1e-5, (slice(None), 0)),
@@ -173,7 +173,7 @@ FAULTS: dict[tuple[str, str], tuple[Change, ...]] = {
 
 
 def test_every_symptom_has_a_fault_here() -> None:
-    """Those of UMLAUT as it is meant are the same ones but for the first."""
+    """What a later version of a tool has taken over is tested once."""
     distinct = {symptom: key for key, symptom in reversed(SYMPTOMS.items())}
     assert set(FAULTS) == set(distinct.values())
 

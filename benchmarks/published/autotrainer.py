@@ -1,7 +1,8 @@
 """AutoTrainer (Zhang et al., ICSE 2021): symptoms of classifiers, looked for every few epochs.
 
 But for what is not finite, a symptom counts only while the accuracy is poor or does not rise. What
-is read from the curve of the accuracy is read from all of it, at the end.
+is read from the curve of the accuracy is read from all of it, at the end. The five symptoms of 2021
+got three more in 2024 (Zhang et al., IEEE TDSC), which are graver.
 """
 
 from __future__ import annotations
@@ -122,71 +123,81 @@ def _is_large(seen: Seen, epochs: int, look: int) -> bool:
     return bool((np.isfinite(sizes) & (sizes >= LARGE)).any())  # else it is an explosion
 
 
-TOOL = Tool(
-    "AutoTrainer",
-    (
-        Symptom(
-            "not finite",
-            "a loss that is NaN or ≥ 1000, with NaN or infinity among weights or gradients",
-            EXPLOSION,
-            not_finite,
-        ),
-        Symptom(
-            "abnormal data",
-            "a hidden layer's mean |output| ≥ 10",
-            ("unscaled_input",),
-            _checked(_is_large),
-        ),
-        Symptom(
-            "improper activation",
-            "the last activation is not the loss's own, or an output row sums to more than 1.1",
-            (
-                *("output_activation_wrong", "missing_output_activation", "softmax_single_unit"),
-                *("sigmoid_multiclass", "relu_on_output", "output_range"),
-            ),
-            _checked(_head_fights),
-        ),
-        Symptom(
-            "improper loss",
-            "neither BCE for two classes nor cross-entropy for more",
-            ("loss_task_mismatch",),
-            _checked(_loss_fights),
-        ),
-        Symptom(
-            "vanishing gradient",
-            "‖g first‖ / ‖g last‖ < 1e-3 and ‖g first‖ < 1e-4",
-            (
-                *("vanishing_gradient", "saturated_activation", "activation_choice"),
-                *("excess_depth", "init_scale_too_small", "init_gain_mismatch"),
-            ),
-            _checked(_vanishes),
-        ),
-        Symptom(
-            "exploding gradient",
-            "‖g first‖ / ‖g last‖ > 70",
-            EXPLOSION,
-            _checked(lambda seen, epochs, look: _ratio(seen, look) > EXPLODED),
-        ),
-        Symptom(
-            "dying ReLU",
-            "≥ 70 % of the gradient's numbers are exactly 0",
-            ("dying_relu", "relu_bottleneck", "relu_on_output"),
-            _checked(lambda seen, epochs, look: seen.network["zero_gradients"][look] >= ZEROS),
-        ),
-        Symptom(
-            "unstable",
-            "tops and bottoms of the accuracy ≥ 0.03 apart, one pair for every 5 epochs",
-            ("oscillating_loss", "lr_too_high", "batch_too_small", "optimizer_choice"),
-            _at_end(_oscillates),
-        ),
-        Symptom(
-            "slow convergence",
-            "no epoch gains 0.01 of accuracy, and this is below 0.6",
-            ("slow_convergence", "lr_too_low", "too_few_epochs", "optimizer_choice"),
-            _at_end(_is_slow),
-        ),
-    ),
-    is_for=lambda seen: seen.is_classification,
-    needs="classification",
-    names_layers=False,
+NOT_FINITE = Symptom(
+    "not finite",
+    "a loss that is NaN or ≥ 1000, with NaN or infinity among weights or gradients",
+    EXPLOSION,
+    not_finite,
 )
+FIVE = (
+    Symptom(
+        "vanishing gradient",
+        "‖g first‖ / ‖g last‖ < 1e-3 and ‖g first‖ < 1e-4",
+        (
+            *("vanishing_gradient", "saturated_activation", "activation_choice"),
+            *("excess_depth", "init_scale_too_small", "init_gain_mismatch"),
+        ),
+        _checked(_vanishes),
+    ),
+    Symptom(
+        "exploding gradient",
+        "‖g first‖ / ‖g last‖ > 70",
+        EXPLOSION,
+        _checked(lambda seen, epochs, look: _ratio(seen, look) > EXPLODED),
+    ),
+    Symptom(
+        "dying ReLU",
+        "≥ 70 % of the gradient's numbers are exactly 0",
+        ("dying_relu", "relu_bottleneck", "relu_on_output"),
+        _checked(lambda seen, epochs, look: seen.network["zero_gradients"][look] >= ZEROS),
+    ),
+    Symptom(
+        "unstable",
+        "tops and bottoms of the accuracy ≥ 0.03 apart, one pair for every 5 epochs",
+        ("oscillating_loss", "lr_too_high", "batch_too_small", "optimizer_choice"),
+        _at_end(_oscillates),
+    ),
+    Symptom(
+        "slow convergence",
+        "no epoch gains 0.01 of accuracy, and this is below 0.6",
+        ("slow_convergence", "lr_too_low", "too_few_epochs", "optimizer_choice"),
+        _at_end(_is_slow),
+    ),
+)
+STATIC = (
+    Symptom(
+        "abnormal data",
+        "a hidden layer's mean |output| ≥ 10",
+        ("unscaled_input",),
+        _checked(_is_large),
+    ),
+    Symptom(
+        "improper activation",
+        "the last activation is not the loss's own, or an output row sums to more than 1.1",
+        (
+            *("output_activation_wrong", "missing_output_activation", "softmax_single_unit"),
+            *("sigmoid_multiclass", "relu_on_output", "output_range"),
+        ),
+        _checked(_head_fights),
+    ),
+    Symptom(
+        "improper loss",
+        "neither BCE for two classes nor cross-entropy for more",
+        ("loss_task_mismatch",),
+        _checked(_loss_fights),
+    ),
+)
+
+
+def _tool(name: str, symptoms: tuple[Symptom, ...]) -> Tool:
+    return Tool(
+        name,
+        symptoms,
+        is_for=lambda seen: seen.is_classification,
+        needs="classification",
+        names_layers=False,
+    )
+
+
+TOOL = _tool("AutoTrainer", (NOT_FINITE, *FIVE))
+EXTENDED = _tool("AutoTrainer, 2024", (NOT_FINITE, *STATIC, *FIVE))

@@ -6,6 +6,7 @@ from . import autotrainer, cockpit, deep_diagnosis, deep_localize, umlaut
 
 TOOLS = (
     autotrainer.TOOL,
+    autotrainer.EXTENDED,
     deep_localize.TOOL,
     deep_diagnosis.TOOL,
     umlaut.TOOL,
