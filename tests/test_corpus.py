@@ -247,7 +247,6 @@ def test_a_refused_recipe_is_a_finding_about_the_field(tmp_path: Path) -> None:
     assert named.code == "D100 network.layers.activation"
     assert named.causes == ("activation_choice",)
     assert named.layers == (0,)
-    assert verdict(case_of(loop={"zero_grad": False}), means).state == "not run"
     assert verdict(case_of(loss={"name": "hinge"}), means).state == "not expressible"
     assert verdict(case_of(data={"kind": "elsewhere"}), means).state == "unavailable"
 

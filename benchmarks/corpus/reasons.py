@@ -17,9 +17,3 @@ class Unavailable(LeftOut):
     """The case's data are not here."""
 
     state = "unavailable"
-
-
-class NoRunner(LeftOut):
-    """What would run the case is not there yet."""
-
-    state = "not run"

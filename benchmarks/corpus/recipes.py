@@ -84,11 +84,17 @@ def told(case: Case, arrays: Arrays) -> Told:
             **_optimizer(case.tree["optimizer"], is_torch, steps, notes),
             "batch_size": case.tree["batch_size"] or "all",
             "epochs": case.tree["epochs"],
+            **_order(case.tree.get("loop") or {}),
         },
     }
     if any(block.batch_norm for block in blocks.blocks) and not is_torch:
         notes.append("batch norm has torch's momentum and epsilon, not those of Keras")
     return Told(tree, task, blocks.places, list(dict.fromkeys(notes)))
+
+
+def _order(loop: Mapping[str, Any]) -> dict[str, Any]:
+    """Seed and order of the examples, where the case has its own."""
+    return {name: loop[name] for name in ("seed", "shuffle") if loop.get(name) is not None}
 
 
 def task_of(case: Case, arrays: Arrays, loss: str) -> str:

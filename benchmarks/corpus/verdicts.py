@@ -9,21 +9,25 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from descend.diagnosis.checking import check
+from descend.diagnosis.diagnosing import SHARE, first_look
+from descend.diagnosis.examination import examine, in_order
 from descend.errors import DescendError
 from descend.findings.finding import Finding
+from descend.findings.rule import rules
 from descend.recipe.complaints import ImpossibleRecipe
 from descend.recipe.known import without_places
 
-from .arrays import as_examples, load
+from .arrays import Arrays, as_examples, load
 from .cases import Case
 from .causes import causes_of
-from .reasons import LeftOut, NoRunner
+from .loops import needs_a_loop, plain, watched
+from .reasons import LeftOut
 from .recipes import Told, told
 
 CANNOT_BE_BUILT = "D100"
@@ -95,11 +99,13 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     try:
         with at_most(means.seconds), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if case.has_loop:
-                return by_watching(case, means)
-            recipe, examples = prepare(case, means)
-            notes, tree = tuple(recipe.notes), recipe.tree
-            named, budget, ran = _diagnosed(recipe, examples, means)
+            if needs_a_loop(case) and not means.is_check_only:
+                recipe, named, budget, ran = by_watching(case, means)
+                notes, tree = tuple(recipe.notes), recipe.tree
+            else:
+                recipe, examples = prepare(case, means)
+                notes, tree = tuple(recipe.notes), recipe.tree
+                named, budget, ran = _diagnosed(recipe, examples, means, seeds_of(case, means))
             state, reason = DONE, ""
     except LeftOut as error:
         return Verdict(error.state, str(error), notes, recipe=tree)
@@ -113,20 +119,67 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     return Verdict(state, reason, notes, tuple(named), budget, seconds, tuple(ran), tree)
 
 
-def by_watching(case: Case, means: Means) -> Verdict:
-    """The verdict on a loop of the case's own, under `watch`."""
-    raise NoRunner("a loop of its own, for watch")
+def by_watching(case: Case, means: Means) -> tuple[Told, list[Named], float, Sequence[str]]:
+    """What `check` finds in the case as a recipe, and a watch in a plain loop with its habits.
+
+    The loop is run for each seed: to where a diagnosis would look first, and where that shows no
+    cause, to its end. Beside the findings: the recipe, the share of the planned steps that were
+    taken, and the codes of the rules that could look.
+    """
+    arrays = load(case, means.folder, means.data_dir)
+    seeds = seeds_of(case, means)
+    for share in (SHARE, 1.0):
+        records = []
+        for seed in seeds if isinstance(seeds, list) else range(seeds):
+            loop = plain(case, arrays, seed)
+            until = first_look(loop.total, share)
+            records.append(watched(loop, until))
+        examination = examine(records)
+        found = [*before_a_step(loop.recipe, arrays, means), *_flat(examination.findings)]
+        findings = in_order(list({_what(one): one for one in found}.values()))
+        if until == loop.total or names_a_cause(findings):
+            break
+    return loop.recipe, named_by(findings, loop.recipe), until / loop.total, examination.ran
+
+
+def before_a_step(recipe: Told, arrays: Arrays, means: Means) -> list[Finding]:
+    """What is wrong with a recipe before a step, but for what only training shows."""
+    examples = as_examples(arrays, recipe.task, recipe.tree["data"])
+    return _flat(check(recipe.tree, data=examples, seeds=means.seeds).findings)
+
+
+def _what(finding: Finding) -> tuple[str, int | None]:
+    """What is found where: a watch calls the places by their modules, too."""
+    return finding.code, None if finding.place is None else finding.place.number
+
+
+def _flat(findings: Sequence[Finding]) -> list[Finding]:
+    """The findings and what follows from them, side by side."""
+    alone = [replace(one, consequences=()) for one in findings]
+    return [*alone, *(one for finding in findings for one in _below(finding))]
+
+
+def names_a_cause(findings: Sequence[Finding]) -> bool:
+    """Whether it can be left at that: a fault was found, and not only what came of it."""
+    symptoms = {rule.code for rule in rules() if rule.is_symptom}
+    return any(one.severity != "note" and one.code not in symptoms for one in findings)
+
+
+def seeds_of(case: Case, means: Means) -> int | list[int]:
+    """How many seeds the case is trained with; its own alone, where the fault is one of it."""
+    seed = (case.tree.get("loop") or {}).get("seed")
+    return means.seeds if seed is None else [seed]
 
 
 def _diagnosed(
-    recipe: Told, examples: Any, means: Means
+    recipe: Told, examples: Any, means: Means, seeds: int | list[int]
 ) -> tuple[list[Named], float | None, Sequence[str]]:
     """What is found, its cost, and the codes of the rules that could look."""
     try:
         if means.is_check_only or (diagnose := _diagnose()) is None:
             found = check(recipe.tree, data=examples, seeds=means.seeds)
             return named_by(found.findings, recipe), 0.0, found.examination.ran
-        diagnosis = diagnose(recipe.tree, data=examples, seeds=means.seeds)
+        diagnosis = diagnose(recipe.tree, data=examples, seeds=seeds)
     except ImpossibleRecipe as error:
         refused = [_refused(one.field, str(one), recipe) for one in error.problems]
         return refused, 0.0, ()
