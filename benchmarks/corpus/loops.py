@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -22,6 +23,7 @@ SAMPLES = 100  # of a watched loop
 EVALUATIONS = 20  # in the whole training
 COUNTING = ("cross_entropy", "nll")
 IN_A_RECIPE = {"seed", "shuffle"}
+REFUSALS = (RuntimeError, ValueError, IndexError)
 NUMBER = re.compile(r"\d+")
 
 
@@ -204,10 +206,13 @@ class Plain:
 
 
 def watched(loop: Plain, until: int) -> Record:
-    """What a watch has seen of the loop's steps until one of them; the last one ends it."""
+    """What a watch has seen of the loop's steps until one of them; the last one ends it.
+
+    So does an error of torch's own, as of a loss that is given no numbers.
+    """
     every = max(1, until // SAMPLES)
     watch = Watch(loop.network, loss=loop.criterion, every=every, out=None, quiet=True)
-    with watch:
+    with suppress(*REFUSALS), watch:
         for step in loop.steps():
             if step == until < loop.total:
                 return watch.record()

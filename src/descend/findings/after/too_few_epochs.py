@@ -14,12 +14,13 @@ from descend.findings.course import (
     scale,
     start_loss,
 )
-from descend.findings.finding import Finding, Margin, edit, write
+from descend.findings.finding import Finding, Margin, Severity, edit, write
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
 
 HIGH = 0.5  # of the loss of chance
+FAR = 0.8  # of the loss of chance
 BROUGHT = 0.03  # of the loss of chance, in the last fifth
 TIMES = 5.0  # the planned length
 MOVED = 0.01
@@ -34,7 +35,8 @@ def too_few_epochs(record: Record) -> Finding | Margin | None:
     Why it matters: the rest was there for the taking.
     Remedy: more epochs.
     Not a fault: a loss that still falls, but is low; or so slowly that epochs are no cure; a
-    network that answers as well as nearest neighbours do.
+    network that answers as well as nearest neighbours do. Of a watched loop, whose held-out
+    examples nobody knows, it is a note unless the loss has hardly come away from chance.
     """
     if not record.is_over or record.status != "finished":
         return None
@@ -60,10 +62,17 @@ def too_few_epochs(record: Record) -> Finding | Margin | None:
         "times the steps would halve it",
         max(3.0, math.ceil(3 * times)),
         0.85,
+        "note" if record.known_loop is not None and end < FAR * unit else None,
     )
 
 
-def _finding(record: Record, evidence: str, times: float, confidence: float) -> Finding:
+def _finding(
+    record: Record,
+    evidence: str,
+    times: float,
+    confidence: float,
+    severity: Severity | None = None,
+) -> Finding:
     try:
         given = record.training.epochs or 1
         remedy = edit("training.epochs", round(given * times), "more epochs")
@@ -77,5 +86,6 @@ def _finding(record: Record, evidence: str, times: float, confidence: float) -> 
         healthy=f"less than {BROUGHT:.0%} of chance in the last fifth",
         cause=f"{trained} are too few",
         confidence=confidence,
+        severity=severity,
         remedies=[remedy],
     )

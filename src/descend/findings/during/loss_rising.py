@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from descend.findings.course import FEW_STEPS, end_loss, scale, start_loss
 from descend.findings.finding import Finding, Margin, edit
 from descend.findings.record import Record
@@ -25,6 +27,8 @@ def loss_rising(record: Record) -> Finding | Margin | None:
     if record.planned_steps < FEW_STEPS:
         return None
     risen = end_loss(record) / max(start_loss(record), scale(record))
+    if not math.isfinite(risen):  # which is another fault
+        return None
     if risen < RISEN:
         return Margin("loss beside the first one", risen, RISEN)
     return Finding(
