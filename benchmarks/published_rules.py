@@ -139,7 +139,8 @@ def _nothing(case: Any, state: str, reason: str, began: float) -> Any:
     from published.tools import TOOLS
 
     verdict = Verdict(state, reason, seconds=time.perf_counter() - began)
-    return Outcome(case, {tool.name: verdict for tool in TOOLS}, {})
+    fires = {(tool.name, one.name): False for tool in TOOLS for one in tool.symptoms}
+    return Outcome(case, {tool.name: verdict for tool in TOOLS}, fires)
 
 
 def tables(outcomes: Sequence[Any], ours: Mapping[str, Any]) -> str:

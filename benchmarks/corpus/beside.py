@@ -123,7 +123,7 @@ def left_out(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
     """The cases that no tool saw, by the reason."""
     reasons: dict[str, list[str]] = {}
     for one in outcomes:
-        if not one.fires:
+        if all(verdict.state != DONE for verdict in one.verdicts.values()):
             verdict = next(iter(one.verdicts.values()))
             reasons.setdefault(f"{verdict.state}: {verdict.reason}", []).append(one.case.id)
     return reasons

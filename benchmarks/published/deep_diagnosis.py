@@ -100,6 +100,7 @@ def dead_node(seen: Seen) -> Fired | None:
 
 def _saturates(seen: Seen) -> np.ndarray:
     holds: np.ndarray = _by_epoch(seen, "saturated_share") > SATURATED
+    holds[:, -1] = False  # an output that is sure of its answer is what one wants
     holds[np.arange(len(holds)) % EVERY != 0] = False
     return holds
 
@@ -159,7 +160,7 @@ TOOL = Tool(
         ),
         Symptom(
             "saturated activation",
-            "> 50 % of a sigmoid's or tanh's inputs are beyond ±5",
+            "> 50 % of a hidden sigmoid's or tanh's inputs are beyond ±5",
             ("saturated_activation",),
             _where(_saturates, ACTIVATION),
         ),

@@ -79,6 +79,7 @@ class Curvature:
     """
 
     ITERATIONS = 8
+    PASSES = 2 * ITERATIONS + 1
     REACH = 1e-3  # of the size of the weights, to both sides
 
     def __init__(self, training: TrainingPass, stack: Stack, step: int) -> None:

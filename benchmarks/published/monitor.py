@@ -42,6 +42,8 @@ class Monitor(Trace):
         steps, starts = CURVED
         curved = np.linspace(0, epochs - 1, starts).round().astype(int) * self.period
         self.curved = {*range(steps), *curved.tolist()}
+        if len(self.curved) * Curvature.PASSES * work_of_a_step(training) > WORK:
+            self.curved = set()
         self.looks: list[tuple[int, set[int], Look]] = []
 
     def wants(self, step: int) -> bool:
@@ -96,13 +98,17 @@ def watched(recipe: Recipe, examples: Examples, seeds: int) -> list[Seen]:
 def _within_reach(recipes: Sequence[Recipe], examples: Examples) -> Training:
     """The training, of fewer epochs where it is too long."""
     training = Training(recipes, examples)
-    rows = training.batches.batch_size
-    of_a_step = 6 * training.stack.theta.numel() * rows + STEP * len(training.stack.blocks)
-    epochs = max(1, int(WORK / (of_a_step * training.steps_per_epoch)))
+    epochs = max(1, int(WORK / (work_of_a_step(training) * training.steps_per_epoch)))
     if epochs * training.steps_per_epoch >= training.total:
         return training
     shorter = [recipe.edited({"training.epochs": epochs}) for recipe in recipes]
     return Training(shorter, examples)
+
+
+def work_of_a_step(training: Training) -> float:
+    """The floating-point operations of one step of all networks, and what small ones cost."""
+    rows, stack = training.batches.batch_size, training.stack
+    return 6.0 * stack.theta.numel() * rows + STEP * len(stack.blocks)
 
 
 def _seen(training: Training, monitor: Monitor, run: int, epochs: int | None) -> Seen:
