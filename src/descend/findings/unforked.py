@@ -42,6 +42,8 @@ def thrown_up(record: Record) -> float:
         return math.inf
     losses = course(record)
     finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        raise NotMeasured
     return float(finite.max()) / max(start_loss(record), scale(record))
 
 
