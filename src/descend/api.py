@@ -1,4 +1,4 @@
-"""The verbs in Python: train, check, diagnose, watch, compare, resume, predict, evaluate, labs."""
+"""The verbs in Python: train, check, preflight, diagnose, watch, compare, resume, predict …."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from descend.diagnosis.diagnosing import Diagnosis
 from descend.diagnosis.diagnosing import diagnose as diagnose_given
 from descend.diagnosis.examination import Examination
 from descend.diagnosis.examiner import Examiner
+from descend.diagnosis.preflight.flight import preflight
 from descend.diagnosis.proof import prove as prove_remedies
 from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.intake import (
@@ -70,6 +71,7 @@ __all__ = [
     "load_comparison",
     "load_run",
     "predict",
+    "preflight",
     "resume",
     "resume_comparison",
     "train",

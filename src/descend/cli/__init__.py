@@ -20,6 +20,7 @@ VERBS = {
     "lab": "Run one experiment and show its result beside the expected one.",
     "train": "Train a recipe, a lab or a source of examples.",
     "check": "Say what is wrong with a recipe before a single step.",
+    "preflight": "Try a recipe on one batch: four cheap checks before it is trained.",
     "diagnose": "Say why a recipe or a run does not learn, and what cures it.",
     "compare": "Train variants of a recipe over many seeds, and say which is better.",
     "predict": "Show what a trained network says about an example or a file.",
@@ -85,7 +86,7 @@ def cli(context: click.Context) -> None:
 
     Results go to stdout, all else to stderr.
     Exit codes: 0 done, also where a run diverged or a lab differs from what was published;
-    1 error; 2 `check` or `diagnose` has found something that hurts; 130 interrupted.
+    1 error; 2 `check`, `preflight` or `diagnose` has found something that hurts; 130 interrupted.
     """
     if context.invoked_subcommand is None:
         put(context.get_help())

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from descend.data.examples import Examples, Split
+from descend.diagnosis.constant_answers import constant_loss
 from descend.findings.profile import Columns, Profile
 from descend.network.losses import LOSSES
 from descend.recipe import Recipe
@@ -52,11 +53,7 @@ def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
 
 
 def chance_loss(examples: Examples, recipe: Recipe) -> float | None:
-    """The loss of the best constant answer on the training part; None where no formula gives it.
-
-    Classes: the entropy of their shares. Squares: the variance. Distances: the mean distance from
-    the median. Poisson: that of the mean rate.
-    """
+    """The loss of the best constant answer on the training part; None where no formula gives it."""
     given = recipe.training
     assert given.loss and given.loss_on
     loss = LOSSES[given.loss, given.loss_on]()
@@ -67,22 +64,7 @@ def chance_loss(examples: Examples, recipe: Recipe) -> float | None:
         y = examples.preparation.inputs(_some(y))
     elif y.dtype != torch.int64:
         y = examples.preparation.targets(y)
-    if loss.counts_classes:
-        counts = torch.bincount(y.flatten()).double()
-        share = counts[counts > 0] / counts.sum()
-        return float(-(share * share.log()).sum())
-    y = y.double().flatten(1)
-    mean = y.mean(dim=0)
-    if given.loss == "mse":
-        return float(y.var(dim=0, correction=0).mean())
-    if given.loss == "l1":
-        return float((y - y.median(dim=0).values).abs().mean())
-    if given.loss == "bce" and bool(((y >= 0) & (y <= 1)).all()):
-        entropy = -(torch.xlogy(mean, mean) + torch.xlogy(1 - mean, 1 - mean))
-        return float(entropy.mean())
-    if given.loss == "poisson" and bool((mean > 0).all()):
-        return float((mean - mean * mean.log()).mean())
-    return None
+    return constant_loss(given.loss, y)
 
 
 def some(values: Tensor, most: int) -> Tensor:
