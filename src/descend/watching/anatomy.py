@@ -85,6 +85,20 @@ class Anatomy:
     def ids(self) -> set[int]:
         return {id(one) for one in self.parameters.values()}
 
+    def doors(self, model: nn.Module) -> list[nn.Module]:
+        """Its parts with parameters, one of which is called first where nobody calls the whole."""
+        found = []
+        for part in model.children():
+            if next(part.parameters(), None) is not None and part not in self.hidden:
+                is_list = isinstance(part, nn.ModuleList | nn.ModuleDict)
+                found += self.doors(part) if is_list else [part]
+        return found
+
+    def moded_in(self, model: nn.Module) -> Mapping[nn.Module, tuple[str, str]]:
+        """Those of a part of the network that behave otherwise in training."""
+        inside = set(model.modules())
+        return {module: named for module, named in self.moded.items() if module in inside}
+
     def number_unseen(self) -> None:
         """Number the layers as they are written down, where no call of any was seen."""
         if not self.order:

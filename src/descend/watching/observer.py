@@ -53,6 +53,7 @@ class Observer:
 
     A step begins with the first forward pass after the one before, or with an optimizer's call of a
     closure, or with a backward pass where no forward pass is ever seen; its number counts from 0.
+    Where nobody calls the network as a whole, a pass begins with the first of its parts.
     sampled: called after each sample; failed: called with what a hook raised, once all are off.
     """
 
@@ -79,6 +80,7 @@ class Observer:
         self._facts: dict[str, dict[str, float]] | None = None
         self._sample: Sample | None = None
         self._handles: list[RemovableHandle] = []
+        self._doors: list[RemovableHandle] = []
         self._asked = 0
         self._depth = 0
         self._is_foreign = False
@@ -91,6 +93,10 @@ class Observer:
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
+        self._doors = [
+            part.register_forward_pre_hook(self._before_part, with_kwargs=True)
+            for part in self.anatomy.doors(self.model)
+        ]
         backwards.listen(self)
 
     def detach(self) -> None:
@@ -98,9 +104,10 @@ class Observer:
         if self._sample is not None:
             self._sample.close()
             self._sample = None
-        for handle in self._handles:
+        for handle in (*self._handles, *self._doors):
             handle.remove()
         self._handles.clear()
+        self._doors.clear()
         backwards.ignore(self)
 
     def fail(self, error: Exception) -> None:
@@ -137,11 +144,22 @@ class Observer:
     def _before_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         if torch.compiler.is_compiling():  # inside a compiled graph, which shows nothing
             return
+        while self._doors:  # the whole is called, and not its parts
+            self._doors.pop().remove()
+        self._begin_pass(module, args, kwargs)
+
+    @guarded
+    def _before_part(self, part: nn.Module, args: Any, kwargs: Any) -> None:
+        is_begun = self.conduct.awaits and torch.is_grad_enabled()
+        if not torch.compiler.is_compiling() and not is_begun:
+            self._begin_pass(part, args, kwargs)
+
+    def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         conduct = self.conduct
         if not torch.is_grad_enabled():
             self._asked += 1
             if is_rare(self._asked):
-                conduct.look_at_modes(self.anatomy.moded, trains=False)
+                conduct.look_at_modes(self.anatomy.moded_in(module), trains=False)
             return
         if not conduct.inside_step and self._is_step_over():
             self._next_step()

@@ -84,18 +84,23 @@ class Sample:
 
     @torch.no_grad()
     def _pass_is_over(self, module: nn.Module, given: Any, outputs: Any) -> None:
+        if (output := self._read(outputs)) is not None:
+            self._look_at_probabilities(output.detach())
+
+    def _read(self, ends: Any) -> Tensor | None:
+        """Keep what the layers gave, and mark the first of the ends that is part of a graph."""
         if (forward := self._forward) is None:
-            return
-        self.readings, self.dropout = forward.read(outputs), forward.dropout
+            return None
+        self.readings, self.dropout = forward.read(ends), forward.dropout
         self.conduct.called |= forward.called
         self._close_pass()
         node: Node
-        for output in tensors_in(outputs):
-            if (node := output.grad_fn) is not None:
+        for end in tensors_in(ends):
+            if (node := end.grad_fn) is not None:
                 metadata: Any = node.metadata
                 metadata["descend"] = self.conduct.mark(self.step)
-                self._look_at_probabilities(output.detach())
-                break
+                return end
+        return None
 
     def _look_at_probabilities(self, output: Tensor) -> None:
         """Whether the network's outputs are probabilities by themselves."""
@@ -118,8 +123,9 @@ class Sample:
     @torch.no_grad()
     def went_back(self, roots: Any, moving: set[int]) -> None:
         """A backward pass begins: the gradient that it adds to is still what it was."""
-        self._close_pass()
         seen = read_loss(first_tensor(roots), _is_marked)
+        self._read(roots)  # of a pass that nobody has seen the end of
+        self._close_pass()
         if self._given is None:
             self._look_at_loss(seen)
         else:
