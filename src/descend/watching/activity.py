@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
-from descend.network.activations import ACTIVATIONS, Activation, Identity
+from descend.network.activations import ACTIVATIONS, Identity
 from descend.trace.measurements import activity
 from descend.watching.anatomy import Anatomy, Part
 from descend.watching.graph import BENT, Found, Node, follow, parents
@@ -170,6 +170,7 @@ def _reading(part: Part, found: Found, a: Tensor | None, shape: Sequence[int]) -
     known = ACTIVATIONS.get(found.activation, Identity)()
     by_unit = _by_unit(a, part, shape)
     values = [one[0] for one in activity(known, by_unit)]
+    values[0] = torch.nan_to_num(values[0], nan=torch.inf)  # NaN says that nobody has looked
     alive = by_unit[0].amax(dim=0) > 0 if found.activation == "relu" else None
     values += _differences(a)
     return Reading(part, found, torch.stack(values), alive, len(a) if a.dim() > 1 else 1)
@@ -190,9 +191,11 @@ def _differences(a: Tensor) -> list[Tensor]:
     return [spread / a.square().mean().sqrt().clamp(min=1e-30), spread]
 
 
-def is_known(activation: str) -> type[Activation] | None:
-    """The activation of this name, if rules know it."""
-    return ACTIVATIONS.get(activation)
+def mean_alone(mean: float) -> Tensor:
+    """(COLUMNS,) of which nothing is known but the mean."""
+    values = torch.full((COLUMNS,), torch.nan, dtype=torch.float64)
+    values[0] = mean
+    return values
 
 
 def by_part(readings: Sequence[Reading]) -> Iterator[tuple[Part, list[Reading]]]:

@@ -9,27 +9,35 @@ import torch
 
 
 class Listener(Protocol):
-    """Somebody who is told of every backward pass of this process, before and after."""
+    """Somebody who is told of every backward pass of this process.
 
-    def before_backward(self, roots: Any) -> None: ...
+    before_backward: whether to be told of its end, too. Of a backward pass within another one, as
+    checkpointing begins them, nobody is told.
+    """
+
+    def before_backward(self, roots: Any) -> bool: ...
 
     def after_backward(self) -> None: ...
 
 
 _listeners: list[Listener] = []
 _original: Callable[..., None] = torch.autograd.backward
+_is_inside = False
 
 
 def _backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
     """`torch.autograd.backward`, of which `descend.watch` is told while it runs."""
-    told = tuple(_listeners)
-    for listener in told:
-        listener.before_backward(tensors)
+    global _is_inside
+    if _is_inside:
+        return _original(tensors, *args, **kwargs)
+    _is_inside = True
     try:
+        waiting = [one for one in _listeners if one.before_backward(tensors)]
         _original(tensors, *args, **kwargs)
     finally:
-        for listener in reversed(told):
-            listener.after_backward()
+        _is_inside = False
+    for listener in waiting:
+        listener.after_backward()
 
 
 def listen(listener: Listener) -> None:

@@ -1,17 +1,15 @@
-"""Curve: the loss of every step, sampled or not, as far as it is at hand for nothing."""
+"""Curve: the loss of every backward pass, sampled or not, where it is at hand for nothing."""
 
 from __future__ import annotations
 
-import math
 from array import array
-from typing import Any
+from bisect import bisect_right
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
 LARGE = 4.0  # a factor beyond is one of mixed precision, which changes from step to step
-WINDOWS = 50  # means that a training's loss is told in
 LOST = 3  # losses in a row that are no numbers
 
 Numbers = NDArray[np.float64]
@@ -20,32 +18,42 @@ Numbers = NDArray[np.float64]
 class Curve:
     """What backward passes began with, on a CPU: elsewhere each would have to be waited for.
 
-    factor: by what the loss is multiplied there, as the last sample showed it.
+    is_on: whether it can be had; factor: by what the loss is multiplied there, as samples show it.
     """
 
     def __init__(self) -> None:
         self.values = array("d")
-        self.steps = array("q")
-        self.factor = 1.0
+        self.is_on = False
         self.lost = 0
+        self._factors: list[tuple[int, float]] = [(0, 1.0)]
 
-    def add(self, step: int, root: Any) -> bool:
+    def look(self, root: Tensor, factor: float) -> None:
+        """Learn from a sampled backward pass what the next ones will begin with."""
+        self.is_on = root.is_cpu and root.numel() == 1 and 0 < abs(factor) <= LARGE
+        if factor != self._factors[-1][1]:
+            self._factors.append((max(0, len(self.values) - 1), factor))
+
+    def add(self, root: Tensor) -> bool:
         """Keep a loss; whether it is a number."""
-        if not isinstance(root, Tensor) or root.numel() != 1 or root.device.type != "cpu":
+        value: float = root.item()
+        self.values.append(value)
+        if value - value == 0:
+            self.lost = 0
             return True
-        value = root.item()
-        is_number = math.isfinite(value)
-        self.lost = 0 if is_number else self.lost + 1
-        if abs(self.factor) <= LARGE:
-            self.values.append(value / (self.factor or 1.0))
-            self.steps.append(step)
-        return is_number
+        self.lost += 1
+        return False
 
     @property
-    def by_step(self) -> tuple[NDArray[np.int64], Numbers]:
-        """Steps, and the mean loss of each."""
-        steps, places = np.unique(np.array(self.steps, dtype=np.int64), return_inverse=True)
+    def is_lost(self) -> bool:
+        """Whether the last losses were no numbers."""
+        return self.lost >= LOST
+
+    @property
+    def losses(self) -> Numbers:
+        """(passes,), without their factors."""
+        places = [place for place, _ in self._factors]
+        factors = np.array([factor for _, factor in self._factors])
         values = np.array(self.values, dtype=np.float64)
-        counts = np.maximum(np.bincount(places, minlength=len(steps)), 1)
-        with np.errstate(invalid="ignore"):
-            return steps, np.bincount(places, values, minlength=len(steps)) / counts
+        which = [bisect_right(places, place) - 1 for place in range(len(values))]
+        divided: Numbers = values / factors[which]
+        return divided

@@ -46,13 +46,14 @@ class LossSeen:
     """A loss as one backward pass showed it.
 
     name, taken_for: as a recipe has `loss` and `loss_on`; reduction: "mean" or "sum".
-    root: what the backward pass begins with; scale: by what a loss was multiplied to become it, as
-    accumulation and mixed precision do, None where it is the loss itself or more than that.
+    head, root: what the backward pass begins with; scale: by what a loss was multiplied to become
+    it, as accumulation and mixed precision do, None where it is the loss itself or more than that.
     slope: of the root by the loss.
     outputs, targets: what it was given; output_shape, target_shape: before they were broadcast.
     is_plain: nothing is weighted, smoothed or left out.
     """
 
+    head: Tensor | None = None
     root: float | None = None
     scale: Tensor | None = None
     slope: Tensor | None = None
@@ -75,6 +76,12 @@ class LossSeen:
         """Whether a smaller root is a larger loss."""
         return self.slope is not None and float(self.slope) < 0
 
+    @property
+    def counts_classes(self) -> bool:
+        """Whether the targets are class numbers."""
+        is_of_classes = self.name in ("cross_entropy", "nll")
+        return is_of_classes and self.targets is not None and not self.targets.is_floating_point()
+
     def describe_as(self, given: LossSeen) -> None:
         """Believe a criterion more than the graph."""
         self.name, self.taken_for = given.name, given.taken_for
@@ -93,7 +100,8 @@ def read_loss(root: Any, is_output: Callable[[Node], bool]) -> LossSeen:
     seen = LossSeen()
     if not isinstance(root, Tensor) or root.numel() != 1 or root.grad_fn is None:
         return seen
-    seen.root = float(root.detach())
+    seen.head = root.detach()
+    seen.root = float(seen.head)
     head: Node = root.grad_fn
     while kind_of(head) in SCALING and len(parents(head)) == 1:
         (head,) = parents(head)

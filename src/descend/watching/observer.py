@@ -1,14 +1,15 @@
-"""Observer: follows a loop from event to event, and decides which of its steps are sampled."""
+"""Observer: follows a loop from event to event, and samples some of its steps."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import wraps
 from time import perf_counter
 from typing import Any, Concatenate, ParamSpec
 
-import torch
-from torch import nn
+from torch import Tensor, is_grad_enabled, nn
+from torch.compiler import is_compiling
 from torch.optim import Optimizer
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
@@ -21,9 +22,10 @@ from descend.watching import backwards
 from descend.watching.anatomy import Anatomy, anatomy_of, is_unfinished
 from descend.watching.budget import Budget
 from descend.watching.conduct import Conduct
-from descend.watching.curve import LOST, Curve
+from descend.watching.curve import Curve
 from descend.watching.examples import Gathered
 from descend.watching.optimizers import Optimizers
+from descend.watching.origins import given_to
 from descend.watching.recording import LayerSeen, first_facts, record_of
 from descend.watching.sample import Sample, is_rare
 from descend.watching.samples import Samples
@@ -53,7 +55,8 @@ class Observer:
 
     A step begins with the first forward pass after the one before, or with an optimizer's call of a
     closure, or with a backward pass where no forward pass is ever seen; its number counts from 0.
-    Where nobody calls the network as a whole, a pass begins with the first of its parts.
+    The hooks that stay are three: before the network's forward pass, before a backward pass and
+    behind a step. They are written to take next to no time at a step that is not sampled.
     sampled: called after each sample; failed: called with what a hook raised, once all are off.
     """
 
@@ -71,7 +74,8 @@ class Observer:
         self.budget = Budget(every)
         self.anatomy: Anatomy = anatomy_of(model)
         self.conduct, self.samples, self.gathered = Conduct(), Samples(), Gathered()
-        self.curve = Curve()
+        self.order, self.curve = self.conduct.order, Curve()
+        self.conduct.graphs.now = lambda: self.step
         self.layers: list[LayerSeen] = []
         self.settings: dict[str, Any] = {}
         self.step = -1
@@ -80,35 +84,34 @@ class Observer:
         self._facts: dict[str, dict[str, float]] | None = None
         self._sample: Sample | None = None
         self._handles: list[RemovableHandle] = []
-        self._doors: list[RemovableHandle] = []
+        self._before_steps: RemovableHandle | None = None
+        self._has_closure = False
         self._asked = 0
-        self._depth = 0
         self._is_foreign = False
+        self._last_optimizer: Callable[[], Optimizer | None] = lambda: None
 
     def attach(self) -> None:
         """Follow the loop from now on."""
         self.optimizers.know(self.anatomy.parameters.values())
         self._handles = [
             self.model.register_forward_pre_hook(self._before_pass, with_kwargs=True),
-            register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
         ]
-        self._doors = [
-            part.register_forward_pre_hook(self._before_part, with_kwargs=True)
-            for part in self.anatomy.doors(self.model)
-        ]
+        self._look_before_steps()
         backwards.listen(self)
 
     def detach(self) -> None:
         """Take all hooks off."""
+        backwards.ignore(self)
         if self._sample is not None:
             self._sample.close()
             self._sample = None
-        for handle in (*self._handles, *self._doors):
+        for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._doors.clear()
-        backwards.ignore(self)
+        if self._before_steps is not None:
+            self._before_steps.remove()
+            self._before_steps = None
 
     def fail(self, error: Exception) -> None:
         """A hook has failed: there will be no other."""
@@ -119,7 +122,7 @@ class Observer:
     def is_lost(self) -> bool:
         """Whether the loss is no number any more."""
         rows = self.samples.rows
-        return self.curve.lost >= LOST or bool(rows and rows[-1].is_lost)
+        return self.curve.is_lost or bool(rows and rows[-1].is_lost)
 
     def record(self, status: str) -> Record:
         """What is known of the loop by now."""
@@ -140,30 +143,32 @@ class Observer:
             is_plain=self._is_plain,
         )
 
-    @guarded
     def _before_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        if torch.compiler.is_compiling():  # inside a compiled graph, which shows nothing
+        if is_compiling():  # inside a compiled graph, which shows nothing
             return
-        while self._doors:  # the whole is called, and not its parts
-            self._doors.pop().remove()
-        self._begin_pass(module, args, kwargs)
+        order = self.order
+        if order.stepped and self._sample is None and is_grad_enabled():
+            budget, step = self.budget, self.step + 1
+            if step < budget.due or perf_counter() < budget.at:
+                self.step = step
+                order.passes += 1
+                order.stepped = order.was_early = False
+                order.awaits = True
+                return
+        self._begin_pass(args, kwargs)
 
     @guarded
-    def _before_part(self, part: nn.Module, args: Any, kwargs: Any) -> None:
-        is_begun = self.conduct.awaits and torch.is_grad_enabled()
-        if not torch.compiler.is_compiling() and not is_begun:
-            self._begin_pass(part, args, kwargs)
-
-    def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        conduct = self.conduct
-        if not torch.is_grad_enabled():
+    def _begin_pass(self, args: Any, kwargs: Any) -> None:
+        """A forward pass that wants more attention than most."""
+        order = self.order
+        if not is_grad_enabled():
             self._asked += 1
             if is_rare(self._asked):
-                conduct.look_at_modes(self.anatomy.moded_in(module), trains=False)
+                self.conduct.look_at_modes(self.anatomy.moded, trains=False)
             return
-        if not conduct.inside_step and self._is_step_over():
+        if not order.is_inside and self._is_step_over():
             self._next_step()
-        conduct.began_pass()
+        order.began_pass()
         if self._sample is not None:
             begin = perf_counter()
             if self._is_unfinished:
@@ -171,44 +176,65 @@ class Observer:
             self._sample.open_pass(self.model, self.criterion, (args, kwargs))
             self.budget.pay(begin)
 
+    def before_backward(self, roots: Any) -> bool:
+        """A backward pass begins; whether it is sampled."""
+        order = self.order
+        if self._sample is not None or order.was_early or not order.awaits:
+            self._begin_backward(roots)
+        else:
+            order.backwards += 1
+            order.unstepped += 1
+            order.awaits = False
+            if self.curve.is_on and not self.curve.add(roots):
+                self._look_for_origin(roots)
+        return self._sample is not None and not self._is_foreign
+
     @guarded
-    def before_backward(self, roots: Any) -> None:
-        """A backward pass begins."""
-        self._depth += 1
-        if self._depth > 1:  # one that another one has begun
-            return
-        conduct = self.conduct
-        self._is_foreign = conduct.stepped and not conduct.awaits and conduct.passes > 0
+    def _begin_backward(self, roots: Any) -> None:
+        """A backward pass that wants more attention than most."""
+        order = self.order
+        self._is_foreign = order.stepped and not order.awaits and order.passes > 0
         if self._is_foreign:  # behind a step and before a pass there is nothing of this network
             return
-        if self.step < 0 or (conduct.stepped and not conduct.passes):
+        if self.step < 0 or (order.stepped and not order.passes):
             self._next_step()
-        conduct.went_back()
-        self.curve.add(self.step, roots)
+        order.went_back()
+        if self.curve.is_on and isinstance(roots, Tensor):
+            self.curve.add(roots)
         if self._sample is not None:
             begin = perf_counter()
             self._sample.went_back(roots, self.optimizers.moving or self.anatomy.ids)
             self.budget.pay(begin)
 
     @guarded
+    def _look_for_origin(self, root: Tensor) -> None:
+        """The loss is no number for the first time: look at the rest of the step at least."""
+        if self.curve.lost > 1 or self.is_lost:
+            return
+        self._sample = Sample(self.step, self.anatomy, self.conduct, self.gathered)
+        self._look_before_steps()
+        self._sample.look_at_inputs(given_to(root, self.anatomy))
+        self._sample.went_back(root, self.optimizers.moving or self.anatomy.ids)
+
+    @guarded
     def after_backward(self) -> None:
-        """A backward pass is over."""
-        self._depth -= 1
-        if self._depth or self._is_foreign or (sample := self._sample) is None:
+        """A backward pass is over that is sampled."""
+        if (sample := self._sample) is None:
             return
         begin = perf_counter()
         self._settle(sample)
         if self._facts is None:
-            self._facts = {}
-            if not self.conduct.has_moved:
-                self._facts = {part.name: first_facts(part) for part in self.anatomy.order}
+            has_moved = self.order.has_moved
+            called = () if has_moved else self.anatomy.order
+            self._facts = {part.name: first_facts(part) for part in called}
         sample.came_back(moves_by_hand=not self.optimizers.count)
         self.budget.pay(begin)
 
     def _settle(self, sample: Sample) -> None:
         """Keep what a backward pass has shown of the loss."""
         seen = sample.losses[-1]
-        self.curve.factor = seen.factor
+        if seen.head is not None:
+            self.curve.look(seen.head, seen.factor)
         if seen.name is not None:
             self._is_plain = seen.is_plain
             self.settings = {
@@ -219,35 +245,56 @@ class Observer:
 
     @guarded
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """Hooked on while a step is sampled, and where passes are done by closures."""
         if not self.optimizers.is_ours(optimizer):
             return
-        conduct = self.conduct
-        has_closure = len(args) > 1 or bool(kwargs)  # which does the passes
-        if self.step < 0 or (has_closure and conduct.stepped):
+        order = self.order
+        has_closure = len(args) > 1 or bool(kwargs)
+        if self.step < 0 or (has_closure and order.stepped):
             self._next_step()
-        if not conduct.steps and optimizer.state:
+        order.is_inside, self._has_closure = has_closure, has_closure
+        if not order.steps and optimizer.state:
             self._go_on_from(optimizer)
-        is_new = self.optimizers.is_new(optimizer)
-        if conduct.steps:
-            conduct.renewed.add(is_new)
-        conduct.steps_now()
-        conduct.inside_step = has_closure
         if self._sample is not None:
             begin = perf_counter()
             ids = self.optimizers.look(optimizer)
-            conduct.owned, conduct.optimizers = self.optimizers.moving, self.optimizers.count
+            self.conduct.owned = self.optimizers.moving
             self._sample.begin_step(ids)
             self.budget.pay(begin)
 
-    @guarded
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not self.optimizers.is_ours(optimizer):
+        order = self.order
+        if self._sample is None and optimizer is self._last_optimizer():
+            order.steps += 1
+            order.unstepped = 0
+            order.was_early = order.awaits
+            order.stepped = True
+            order.is_inside = False
+        else:
+            self._end_step_of(optimizer)
+
+    @guarded
+    def _end_step_of(self, optimizer: Optimizer) -> None:
+        """A step that wants more attention than most."""
+        optimizers, order = self.optimizers, self.order
+        if not optimizers.is_ours(optimizer):
             return
+        order.renewed += optimizers.is_new(optimizer) and order.steps > 0
+        self._last_optimizer = weakref.ref(optimizer)
         if self._sample is not None:
             begin = perf_counter()
             self._sample.end_step()
             self.budget.pay(begin)
-        self.conduct.inside_step, self.conduct.stepped = False, True
+        order.took_step()
+
+    def _look_before_steps(self) -> None:
+        if self._before_steps is None:
+            self._before_steps = register_optimizer_step_pre_hook(self._before_step)
+
+    def _look_away_before_steps(self) -> None:
+        if self._before_steps is not None and not self._has_closure:
+            self._before_steps.remove()
+            self._before_steps = None
 
     def _go_on_from(self, optimizer: Optimizer) -> None:
         """The optimizer has stepped before anybody watched: its first weights are unknown."""
@@ -259,22 +306,22 @@ class Observer:
 
     def _is_step_over(self) -> bool:
         """Whether the forward pass that begins now is the first of another step."""
-        conduct, sample = self.conduct, self._sample
-        if self.step < 0 or conduct.stepped:
+        order, sample = self.order, self._sample
+        if self.step < 0 or order.stepped:
             return True
-        if conduct.steps or not conduct.unstepped:  # gradients are added up
+        if order.steps or not order.unstepped:  # gradients are added up
             return False
-        if not conduct.moves_by_hand and sample is not None:
-            conduct.moves_by_hand = sample.movement.has_moved()
-        return conduct.moves_by_hand or conduct.unstepped >= UNSTEPPED
+        if not order.moves_by_hand and sample is not None:
+            order.moves_by_hand = sample.movement.has_moved()
+        return order.moves_by_hand or order.unstepped >= UNSTEPPED
 
     def _next_step(self) -> None:
         self.end_step()
         self.step += 1
-        self.conduct.unstepped = 0
-        self.conduct.look_for_graphs(self.step)
-        if self.budget.wants(self.step):
+        self.order.unstepped = 0
+        if self.budget.is_due(self.step):
             self._sample = Sample(self.step, self.anatomy, self.conduct, self.gathered)
+            self._look_before_steps()
 
     def end_step(self) -> None:
         """The step is over: keep its sample, if it was sampled."""
@@ -282,6 +329,8 @@ class Observer:
         if sample is None:
             return
         begin = perf_counter()
+        self._look_away_before_steps()
+        self.conduct.optimizers = self.optimizers.count
         if not self.optimizers.count:
             sample.end_by_hand()
         self._meet_layers(sample)
@@ -289,7 +338,7 @@ class Observer:
         if not (row.is_lost and self.samples.rows and self.samples.rows[-1].is_lost):
             self.samples.rows.append(row)
         self.budget.pay(begin)
-        self.budget.settle()
+        self.budget.settle(sample.step)
         self.sampled()
 
     def _meet_layers(self, sample: Sample) -> None:

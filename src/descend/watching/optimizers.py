@@ -89,14 +89,12 @@ class Optimizers:
         name = NAMES.get(type(optimizer).__name__)
         if name is None or self.settings:
             return
-        betas = group.get("betas")
-        momentum = group.get("momentum", None if betas is None else betas[0])
-        known = {
+        takes_momentum = "momentum" in OPTIMIZER_SETTINGS[name]
+        self.settings = {
             "optimizer": name,
-            "momentum": momentum if "momentum" in OPTIMIZER_SETTINGS[name] else None,
+            "momentum": group.get("momentum") if takes_momentum else None,
             "weight_decay": group.get("weight_decay"),
         }
-        self.settings = known
 
 
 def ids_of(optimizer: Optimizer) -> set[int]:

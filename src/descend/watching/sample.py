@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from descend.watching.activity import ForwardPass, Reading, by_part
-from descend.watching.anatomy import Anatomy
+from descend.watching.activity import ForwardPass, Reading, by_part, mean_alone
+from descend.watching.anatomy import Anatomy, Part
 from descend.watching.conduct import Conduct
 from descend.watching.examples import Gathered
 from descend.watching.graph import Node
@@ -19,8 +19,6 @@ from descend.watching.losses import LossSeen, loss_value, read_criterion, read_l
 from descend.watching.movement import Movement, dense, size_of
 from descend.watching.samples import Row, values_of
 from descend.watching.tensors import first_tensor, tensors_in
-
-ROUNDING = 1e-3  # of probabilities that should add up to 1
 
 
 class Sample:
@@ -47,6 +45,7 @@ class Sample:
         self._left_size: float | None = None
         self._had_slope = False
         self._unanswered = 0  # forward passes
+        self._given_to: Mapping[Part, float] = {}
 
     def open_pass(self, model: nn.Module, criterion: nn.Module | None, given: Any) -> None:
         """A forward pass begins."""
@@ -85,7 +84,7 @@ class Sample:
     @torch.no_grad()
     def _pass_is_over(self, module: nn.Module, given: Any, outputs: Any) -> None:
         if (output := self._read(outputs)) is not None:
-            self._look_at_probabilities(output.detach())
+            self.conduct.answers.look_at_output(output.detach())
 
     def _read(self, ends: Any) -> Tensor | None:
         """Keep what the layers gave, and mark the first of the ends that is part of a graph."""
@@ -98,27 +97,22 @@ class Sample:
         for end in tensors_in(ends):
             if (node := end.grad_fn) is not None:
                 metadata: Any = node.metadata
-                metadata["descend"] = self.conduct.mark(self.step)
+                metadata["descend"] = self.conduct.graphs.mark()
                 return end
         return None
-
-    def _look_at_probabilities(self, output: Tensor) -> None:
-        """Whether the network's outputs are probabilities by themselves."""
-        if output.dim() != 2 or output.shape[1] < 2 or not output.is_floating_point():
-            return
-        is_one = (output.sum(dim=1) - 1).abs() < ROUNDING
-        are = bool(is_one.all() & (output >= 0).all())
-        known = self.conduct.are_probabilities
-        self.conduct.are_probabilities = are if known is None else known and are
 
     def _criterion_gave(self, module: nn.Module, given: Any, value: Any) -> None:
         self._given = read_criterion(module, given, value)
         self._look_at_loss(self._given)
 
     def _look_at_loss(self, seen: LossSeen) -> None:
-        self.conduct.look_at_loss(seen)
+        self.conduct.answers.look_at_loss(seen)
         self.gathered.add_loss(seen)
         seen.outputs = seen.targets = None
+
+    def look_at_inputs(self, given_to: Mapping[Part, float]) -> None:
+        """Of a pass that was not measured: the mean of what each layer was given."""
+        self._given_to = given_to
 
     @torch.no_grad()
     def went_back(self, roots: Any, moving: set[int]) -> None:
@@ -132,7 +126,7 @@ class Sample:
             seen.describe_as(self._given)
         self.losses.append(seen)
         self._unanswered = 0
-        if self.conduct.has_moved:
+        if self.conduct.order.has_moved:
             self._look_for_left(moving)
         self.backwards += 1
 
@@ -165,16 +159,16 @@ class Sample:
         if moves_by_hand:
             self.movement.slope()
             self.movement.before()
-        elif self.conduct.inside_step and self.backwards == 1:
+        elif self.conduct.order.is_inside and self.backwards == 1:
             self.movement.slope()
 
     @torch.no_grad()
     def begin_step(self, ids: set[int]) -> None:
         """An optimizer is about to step over the parameters with these ids."""
         self.movement.before(ids)
-        if self._of_criterion is not None and not self.conduct.inside_step:
+        if self._of_criterion is not None and not self.conduct.order.is_inside:
             self._of_criterion.remove()
-        if self.conduct.inside_step:
+        if self.conduct.order.is_inside:
             return
         self.movement.slope(ids)
         self._look_for_gradient(ids)
@@ -219,6 +213,9 @@ class Sample:
         activities: list[Tensor | None] = [None] * layers
         for part, readings in by_part(self.readings):
             activities[part.number - 1] = _mean([one.values for one in readings])
+        for part, mean in self._given_to.items():
+            if part.number > 1 and activities[part.number - 2] is None:
+                activities[part.number - 2] = mean_alone(mean)
         parts = {part: place for place, part in enumerate(self.movement.parts)}
         places = torch.tensor([parts[part] for part in self.anatomy.order], dtype=torch.int64)
         movement = self.movement.values().index_select(1, places)

@@ -124,10 +124,10 @@ class Watch:
             self._telling.sum_up(self.look())
 
     def _saw_nothing(self) -> str | None:
-        conduct, anatomy = self.observer.conduct, self.observer.anatomy
+        order, anatomy = self.observer.order, self.observer.anatomy
         if not anatomy.parameters:
             return f"descend: {self.name} has no parameters, there was nothing to watch"
-        if not (conduct.passes or conduct.backwards or conduct.steps):
+        if not (order.passes or order.backwards or order.steps):
             return f"descend: nothing happened to {self.name}: is it the module that is trained?"
         return None
 

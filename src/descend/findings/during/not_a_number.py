@@ -42,10 +42,15 @@ def _origin(record: Record) -> tuple[str, Place | None, str]:
         if not np.isfinite(_last(record, "weight_norm", layer)):
             return "weights", layer.place, "the step before gave the weights no numbers"
     for layer in record.layers:
-        if not np.isfinite(_last(record, "activation_mean", layer)):
+        if _is_lost(record, _last(record, "activation_mean", layer)):
             cause = f"{layer.activation} of layer {layer.number} gives more than a number can hold"
             return "activations", layer.place, cause
     return "loss", record.output.place, "the loss of these outputs is no number"
+
+
+def _is_lost(record: Record, mean: float) -> bool:
+    """Whether a mean is no number; in a watched loop, NaN says that it was not measured."""
+    return not np.isfinite(mean) and (record.known_loop is None or np.isinf(mean))
 
 
 def _last(record: Record, quantity: str, layer: Layer) -> float:

@@ -1,0 +1,54 @@
+"""Answers: what a loop's outputs and labels look like to its loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from descend.watching.losses import LossSeen
+
+ROUNDING = 1e-3  # of probabilities that should add up to 1
+IGNORED = -100  # the label that torch's losses leave out
+MOST = 1 << 16  # labels of one batch that are looked at
+
+
+@dataclass
+class Answers:
+    """Labels, outputs and their shapes as far as they were seen.
+
+    broadcast: the shapes of targets and outputs where they differ, as they were at first.
+    """
+
+    outputs: int | None = None
+    are_probabilities: bool | None = None
+    broadcast: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    label_range: tuple[int, int] | None = None
+    labels: set[int] = field(default_factory=set)
+
+    def look_at_output(self, output: Tensor) -> None:
+        """Whether the network's outputs are probabilities by themselves."""
+        if output.dim() != 2 or output.shape[1] < 2 or not output.is_floating_point():
+            return
+        is_one = (output.sum(dim=1) - 1).abs() < ROUNDING
+        are = bool(is_one.all() & (output >= 0).all())
+        self.are_probabilities = are and self.are_probabilities is not False
+
+    def look_at_loss(self, seen: LossSeen) -> None:
+        """What the loss was given."""
+        if seen.outputs is None or seen.targets is None:
+            return
+        if seen.counts_classes:
+            self.outputs = seen.outputs.shape[1] if seen.outputs.dim() > 1 else 1
+            self._look_at_labels(seen.targets)
+        elif self.broadcast is None and seen.output_shape != seen.target_shape:
+            assert seen.output_shape is not None and seen.target_shape is not None
+            self.broadcast = seen.target_shape, seen.output_shape
+
+    def _look_at_labels(self, targets: Tensor) -> None:
+        seen = torch.unique(targets.flatten()[:MOST]).tolist()
+        if known := [label for label in seen if label != IGNORED]:
+            self.labels.update(known)
+            least, most = self.label_range or (known[0], known[0])
+            self.label_range = min(least, *known), max(most, *known)
