@@ -6,7 +6,7 @@ and what `backward` is called of do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -83,9 +83,12 @@ class LossSeen:
         return is_of_classes and self.targets is not None and not self.targets.is_floating_point()
 
     def describe_as(self, given: LossSeen) -> None:
-        """Believe a criterion more than the graph."""
-        self.name, self.taken_for = given.name, given.taken_for
-        self.reduction, self.is_plain = given.reduction, given.is_plain
+        """Believe a criterion more than the graph, but for a logarithm in front of it."""
+        if (given.name, self.name) != ("nll", "cross_entropy"):
+            self.name, self.taken_for = given.name, given.taken_for
+        if given.reduction != "none":
+            self.reduction = given.reduction
+        self.is_plain = given.is_plain
         self.outputs = self.targets = None
         self.slope = given.slope if self.slope is None else self.slope
 
@@ -103,14 +106,29 @@ def read_loss(root: Any, is_output: Callable[[Node], bool]) -> LossSeen:
     seen.head = root.detach()
     seen.root = float(seen.head)
     head: Node = root.grad_fn
+    before: list[Node] = []  # operations nearer to the root
     while kind_of(head) in SCALING and len(parents(head)) == 1:
+        before.append(head)
         (head,) = parents(head)
     for node in _nodes(head, is_output):
         if _describe(seen, node, is_output):
+            if seen.reduction == "none":
+                seen.reduction = _reduction(before)
             # a hook that knew the node itself would keep the graph alive
             node.register_prehook(partial(_keep, seen, is_all=node is head))
             break
+        before.append(node)
     return seen
+
+
+def _reduction(operations: Sequence[Node]) -> str | None:
+    """What operations make of one loss for each example, where that can be said."""
+    names = [node.name() for node in operations]
+    if any(name.startswith("Mean") for name in names):
+        return "mean"
+    if not any(name.startswith("Sum") for name in names):
+        return None
+    return "mean" if any(name.startswith("Div") for name in names) else "sum"
 
 
 def read_criterion(criterion: nn.Module, given: tuple[Any, ...], value: Any) -> LossSeen:
@@ -169,6 +187,8 @@ def _describe(seen: LossSeen, node: Node, is_output: Callable[[Node], bool]) -> 
     if behind is not None and kind_of(behind) == "LogSoftmax" and seen.name == "nll":
         # where the network's own last operation is the log-softmax, the loss is the rest
         seen.name = "nll" if is_output(behind) else "cross_entropy"
+    if behind is not None and kind_of(behind) == "Log" and seen.name == "nll":
+        seen.name, seen.taken_for = "cross_entropy", "probabilities"
     if behind is not None and kind_of(behind) == "Expand":
         seen.output_shape = tuple(behind._saved_self_sym_sizes)
     return True
