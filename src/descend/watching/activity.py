@@ -21,6 +21,9 @@ MOST = 1 << 22  # numbers of an output that are looked at; of a larger one, its 
 CALLS = 4  # of one layer in one pass that are looked at
 COLUMNS = 7  # mean, spread, zeros, dead, saturated, difference between examples, signal
 
+Hook = Callable[..., None]
+Guard = Callable[[Hook], Hook]
+
 APPLIED: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "sigmoid": torch.sigmoid,
@@ -69,9 +72,13 @@ class Reading:
 
 @dataclass
 class ForwardPass:
-    """Hooks on the modules of a network for one forward pass, and what they saw."""
+    """Hooks on the modules of a network for one forward pass, and what they saw.
+
+    guard: makes a hook that never fails of one that may.
+    """
 
     anatomy: Anatomy
+    guard: Guard
     outputs: list[tuple[Part, Kept]] = field(default_factory=list)
     activations: list[tuple[str, Kept]] = field(default_factory=list)
     inputs: list[Tensor] = field(default_factory=list)
@@ -81,13 +88,13 @@ class ForwardPass:
 
     def attach(self) -> None:
         """Put a hook on every module that is worth looking at."""
-        seen: dict[nn.Module, Callable[..., None]] = {}
+        seen: dict[nn.Module, Hook] = {}
         seen |= dict.fromkeys(self.anatomy.owners, self._called)
         seen |= dict.fromkeys(self.anatomy.moded, self._called)
         seen |= dict.fromkeys(self.anatomy.activations, self._activated)
         seen |= dict.fromkeys(self.anatomy.parts, self._gave)
         self.handles = [
-            module.register_forward_hook(hook)
+            module.register_forward_hook(self.guard(hook))
             for module, hook in seen.items()
             if module not in self.anatomy.hidden
         ]

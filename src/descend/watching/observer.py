@@ -55,6 +55,7 @@ class Observer:
 
     A step begins with the first forward pass after the one before, or with an optimizer's call of a
     closure, or with a backward pass where no forward pass is ever seen; its number counts from 0.
+    Where nobody calls the network as a whole, a pass begins with the first of its parts.
     The hooks that stay are three: before the network's forward pass, before a backward pass and
     behind a step. They are written to take next to no time at a step that is not sampled.
     sampled: called after each sample; failed: called with what a hook raised, once all are off.
@@ -84,6 +85,7 @@ class Observer:
         self._facts: dict[str, dict[str, float]] | None = None
         self._sample: Sample | None = None
         self._handles: list[RemovableHandle] = []
+        self._doors: list[RemovableHandle] = []
         self._before_steps: RemovableHandle | None = None
         self._has_closure = False
         self._asked = 0
@@ -97,6 +99,10 @@ class Observer:
             self.model.register_forward_pre_hook(self._before_pass, with_kwargs=True),
             register_optimizer_step_post_hook(self._after_step),
         ]
+        self._doors = [
+            part.register_forward_pre_hook(self._before_part, with_kwargs=True)
+            for part in self.anatomy.doors(self.model)
+        ]
         self._look_before_steps()
         backwards.listen(self)
 
@@ -106,9 +112,10 @@ class Observer:
         if self._sample is not None:
             self._sample.close()
             self._sample = None
-        for handle in self._handles:
+        for handle in (*self._handles, *self._doors):
             handle.remove()
         self._handles.clear()
+        self._doors.clear()
         if self._before_steps is not None:
             self._before_steps.remove()
             self._before_steps = None
@@ -155,16 +162,22 @@ class Observer:
                 order.stepped = order.was_early = False
                 order.awaits = True
                 return
-        self._begin_pass(args, kwargs)
+        while self._doors:  # the whole is called, and not its parts
+            self._doors.pop().remove()
+        self._begin_pass(module, args, kwargs)
+
+    def _before_part(self, part: nn.Module, args: Any, kwargs: Any) -> None:
+        if not is_compiling() and not (self.order.awaits and is_grad_enabled()):
+            self._begin_pass(part, args, kwargs)
 
     @guarded
-    def _begin_pass(self, args: Any, kwargs: Any) -> None:
+    def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """A forward pass that wants more attention than most."""
         order = self.order
         if not is_grad_enabled():
             self._asked += 1
             if is_rare(self._asked):
-                self.conduct.look_at_modes(self.anatomy.moded, trains=False)
+                self.conduct.look_at_modes(self.anatomy.moded_in(module), trains=False)
             return
         if not order.is_inside and self._is_step_over():
             self._next_step()
@@ -211,7 +224,7 @@ class Observer:
         """The loss is no number for the first time: look at the rest of the step at least."""
         if self.curve.lost > 1 or self.is_lost:
             return
-        self._sample = Sample(self.step, self.anatomy, self.conduct, self.gathered)
+        self._sample = self._new_sample()
         self._look_before_steps()
         self._sample.look_at_inputs(given_to(root, self.anatomy))
         self._sample.went_back(root, self.optimizers.moving or self.anatomy.ids)
@@ -287,6 +300,20 @@ class Observer:
             self.budget.pay(begin)
         order.took_step()
 
+    def _new_sample(self) -> Sample:
+        return Sample(self.step, self.anatomy, self.conduct, self.gathered, self._guard)
+
+    def _guard(self, hook: Callable[..., None]) -> Callable[..., None]:
+        """The hook of a sample, which ends the watch where it fails."""
+
+        def call(*args: Any) -> None:
+            try:
+                hook(*args)
+            except Exception as error:
+                self.fail(error)
+
+        return call
+
     def _look_before_steps(self) -> None:
         if self._before_steps is None:
             self._before_steps = register_optimizer_step_pre_hook(self._before_step)
@@ -320,7 +347,7 @@ class Observer:
         self.step += 1
         self.order.unstepped = 0
         if self.budget.is_due(self.step):
-            self._sample = Sample(self.step, self.anatomy, self.conduct, self.gathered)
+            self._sample = self._new_sample()
             self._look_before_steps()
 
     def end_step(self) -> None:
@@ -354,4 +381,4 @@ class Observer:
         self._is_unfinished = is_unfinished(self.model)
         self.anatomy = anatomy_of(self.model)
         if self._sample is not None:
-            self._sample = Sample(self.step, self.anatomy, self.conduct, self.gathered)
+            self._sample = self._new_sample()

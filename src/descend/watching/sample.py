@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from descend.watching.activity import ForwardPass, Reading, by_part, mean_alone
+from descend.watching.activity import ForwardPass, Guard, Reading, by_part, mean_alone
 from descend.watching.anatomy import Anatomy, Part
 from descend.watching.conduct import Conduct
 from descend.watching.examples import Gathered
@@ -28,8 +28,10 @@ class Sample:
     pass before the first backward pass, the loss is the mean of all.
     """
 
-    def __init__(self, step: int, anatomy: Anatomy, conduct: Conduct, gathered: Gathered) -> None:
-        self.step, self.anatomy = step, anatomy
+    def __init__(
+        self, step: int, anatomy: Anatomy, conduct: Conduct, gathered: Gathered, guard: Guard
+    ) -> None:
+        self.step, self.anatomy, self.guard = step, anatomy, guard
         self.conduct, self.gathered = conduct, gathered
         self.readings: list[Reading] = []
         self.dropout: dict[int, float] = {}
@@ -52,19 +54,19 @@ class Sample:
         self._close_pass()
         self._unanswered += 1
         if criterion is not None and self._of_criterion is None:
-            self._of_criterion = criterion.register_forward_hook(self._criterion_gave)
+            self._of_criterion = criterion.register_forward_hook(self.guard(self._criterion_gave))
         if self.backwards:
             return
         self.readings = []
         if not is_rare(self._unanswered):
             return
-        self._forward = ForwardPass(self.anatomy)
+        self._forward = ForwardPass(self.anatomy, self.guard)
         self._forward.attach()
         self.conduct.look_at_modes(self.anatomy.moded, trains=True)
         if (inputs := first_tensor(given)) is not None:
             self.gathered.add_inputs(inputs)
         # last: where the network is a layer itself, it is read before this
-        self._handles.append(model.register_forward_hook(self._pass_is_over))
+        self._handles.append(model.register_forward_hook(self.guard(self._pass_is_over)))
 
     def close(self) -> None:
         """Take all hooks off the modules."""
