@@ -131,19 +131,19 @@ def train(
     with cpu_threads(threads):
         examiner = Examiner(each, examples, chosen, weights)
         first = examiner.before()
-        if found is not None and first is not None:
-            found(first)
         training = Training(each, examples, chosen)
         if weights is not None:
             weights.load(training.stack)
         session = Session(training, None, tell, checkpoint_seconds, examine=examiner.after)
         if out is None:
+            _tell_found(first, found)
             return _run(session, facts)
         # from before there is a folder: Ctrl-C is to leave one in good order
         with session.listening():
             folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
             session.folder = folder
             with folder.locked():
+                _tell_found(first, found)
                 try:
                     if weights is not None:
                         session.save(training.state())  # these weights cannot be drawn again
@@ -415,6 +415,13 @@ def lab(name: str, **options: Any) -> LabResult:
 
 def _as_run(run: Run | Path | str) -> Run:
     return run if isinstance(run, Run) else Run.read(run)
+
+
+def _tell_found(
+    examination: Examination | None, found: Callable[[Examination], None] | None
+) -> None:
+    if examination is not None and found is not None:
+        found(examination)
 
 
 def _run(session: Session, facts: Mapping[str, Any]) -> Run:

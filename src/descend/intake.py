@@ -14,8 +14,10 @@ from descend.data.sources import load
 from descend.errors import DataError, RecipeError
 from descend.laboratory import find_lab, lab_names
 from descend.recipe import Recipe
+from descend.recipe.asked import Asked
 from descend.recipe.defaults import Facts, complete, with_scales
 from descend.recipe.names import nearest
+from descend.recipe.recipe import edited_tree, text_of, tree_of
 from descend.training.targets import with_class_weights
 
 Arrays = tuple[Any, Any]
@@ -28,10 +30,7 @@ def as_recipe(
     if isinstance(given, Recipe):
         return given, given.title or given.data.source
     if isinstance(given, Mapping):
-        named = isinstance(given.get("data"), Mapping) and "source" in given["data"]
-        if source is not None and not named:
-            given = {**given, "data": {**given.get("data", {}), "source": source}}
-        return as_recipe(Recipe.of(given))
+        return as_recipe(Recipe.of(_with_source(given, source)))
     text = str(given)
     if text.endswith(".toml"):
         return Recipe.read(given), Path(given).stem
@@ -45,6 +44,31 @@ def as_recipe(
         f"RECIPE must be a .toml file, a lab or a source of examples: {text!r}",
         hint=f"did you mean {close!r}?" if close else "`descend labs` lists the labs",
     )
+
+
+def as_asked(
+    given: Recipe | Mapping[str, Any] | Path | str,
+    edits: Mapping[str, Any],
+    source: str | None = None,
+) -> tuple[Asked, str]:
+    """As `as_recipe`, edited, and where that is impossible what is possible of it."""
+    if isinstance(given, Mapping):
+        asked = Asked.of(edited_tree(_with_source(given, source), edits))
+        return asked, asked.recipe.title or asked.recipe.data.source
+    if isinstance(given, Path | str) and str(given).endswith(".toml"):
+        tree = tree_of(text_of(given))
+        tree.pop("compare", None)
+        return Asked.of(edited_tree(tree, edits)), Path(given).stem
+    recipe, name = as_recipe(given, source)
+    return Asked.of(edited_tree(recipe.tree(), edits)), name
+
+
+def _with_source(given: Mapping[str, Any], source: str | None) -> dict[str, Any]:
+    """The tree with this source where it names none."""
+    data = given.get("data", {})
+    if source is None or not isinstance(data, Mapping) or "source" in data:
+        return dict(given)
+    return {**given, "data": {**data, "source": source}}
 
 
 def as_comparison(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.command import Descend
+from tests.cli.command import Descend, assert_fails
 
 
 def test_a_healthy_recipe_is_said_to_be(descend: Descend) -> None:
@@ -46,3 +46,32 @@ def test_no_recipe_at_all_is_an_error(descend: Descend) -> None:
     told = descend("check", "nonsense")
     assert (told.code, told.out) == (1, "")
     assert "RECIPE must be" in told.err
+
+
+def test_a_file_that_contradicts_itself_is_diagnosed(descend: Descend) -> None:
+    """By `check` and `diagnose`, with cause and remedy; `train` refuses it in a sentence."""
+    Path("my.toml").write_text(
+        '[data]\nsource = "digits"\ntask = "multiclass"\n'
+        '[network]\nactivation = "rellu"\n[training]\nloss = "poisson"\nepochs = 0\n'
+    )
+    for verb in ("check", "diagnose"):
+        told = descend(verb, "my.toml", "-q")
+        assert told.code == 2, told.err
+        assert "D118 loss-task-mismatch" in told.out
+        assert "  remedy  network.activation = 'relu'" in told.out
+        assert "  remedy  training.epochs left open" in told.out
+        assert all(len(line) <= 80 for line in told.out.splitlines())
+    told = descend("train", "my.toml")
+    assert told.code == 1
+    assert "the recipe has 3 problems" in told.err
+
+
+def test_a_file_that_is_no_recipe_is_refused(descend: Descend) -> None:
+    """What is not TOML, and fields that do not exist, all at once."""
+    Path("my.toml").write_text("[data\n")
+    assert_fails(descend("check", "my.toml"), "a recipe must be TOML")
+    Path("my.toml").write_text('[data]\nsource = "xor"\n[training]\nlearning_rate = 1\nepoch = 0\n')
+    told = descend("check", "my.toml")
+    assert told.code == 1
+    assert "`training.epoch` must be a field that exists" in told.err
+    assert "`training.learning_rate` must be a field that exists" in told.err

@@ -80,6 +80,8 @@ def command(
             given, edits=changes or None, seeds=seeds, data_dir=data_dir, tell=tell
         )
     proof = None
+    if (prove or place is not None) and _is_impossible(diagnosis):
+        say("nothing can be proven of a recipe that cannot be trained: mend it first", quiet)
     if (prove or place is not None) and not _is_impossible(diagnosis):
         say("proving: the recipe as it is and every remedy, over the same seeds", quiet)
         recipe = _given_recipe(given, diagnosis, changes)

@@ -25,8 +25,9 @@ from descend.findings.finding import Finding
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import rules
-from descend.intake import Arrays, as_recipe, examples_of, same_examples
+from descend.intake import Arrays, as_asked, examples_of, same_examples
 from descend.recipe import Recipe
+from descend.recipe.asked import Asked
 from descend.recipe.fields import plain
 from descend.runs.edits import seeded
 from descend.runs.folder import RunFolder
@@ -113,9 +114,8 @@ def diagnose(
         found = _of_run(run, data, data_dir, device, stop)
     else:
         assert not isinstance(given, Run)
-        recipe, name = as_recipe(given, "arrays" if data is not None else None)
-        recipe = recipe.edited(edits or {})
-        found = _of_recipe(recipe, name, data, data_dir, seeds, share, device, tell, stop)
+        asked, name = as_asked(given, edits or {}, "arrays" if data is not None else None)
+        found = _of_recipe(asked, name, data, data_dir, seeds, share, device, tell, stop)
     return replace(found, seconds=round(perf_counter() - begin, 3))
 
 
@@ -129,7 +129,7 @@ def as_run(given: Any) -> Run | None:
 
 
 def _of_recipe(
-    recipe: Recipe,
+    asked: Asked,
     name: str,
     data: Examples | Arrays | None,
     data_dir: Path | str | None,
@@ -139,7 +139,7 @@ def _of_recipe(
     tell: Tell | None,
     stop: Callable[[], bool],
 ) -> Diagnosis:
-    completed, alone = recorded(recipe, data, data_dir, 1)
+    completed, alone = recorded(asked, data, data_dir, 1)
     if alone[0].problems:
         before_a_step = [rule for rule in rules() if rule.family == "before"]
         return Diagnosis(name, completed, examine(alone, before_a_step), alone)

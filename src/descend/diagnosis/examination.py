@@ -112,14 +112,14 @@ def in_order(
 
 
 def _over_seeds(by_seed: Sequence[Sequence[Finding]], seeds: int) -> list[Finding]:
-    """Findings of one rule that more than half of the seeds share, by their place.
+    """Findings of one rule that more than half of the seeds share, by their place or field.
 
     Where the seeds agree on the fault but not on its place, the place that most of them name.
     """
     groups: dict[str, list[Finding]] = defaultdict(list)
     for findings in by_seed:
         for finding in findings:
-            groups[str(finding.place)].append(finding)
+            groups[f"{finding.place} {finding.about}"].append(finding)
     shared = [group for group in groups.values() if len(group) / seeds > MOST_SEEDS]
     share = sum(map(bool, by_seed)) / seeds
     if not shared and share > MOST_SEEDS:
@@ -147,6 +147,7 @@ def _causes(findings: Sequence[Finding], leads_to: Mapping[str, Sequence[str]]) 
     for place, finding in enumerate(findings):
         for other, cause in enumerate(findings):
             follows = finding.code in leads_to.get(cause.code, ()) and other != place
+            follows &= finding.about is None or finding.about == cause.about
             if follows and _root(other, causes) != place:
                 causes[place] = other
                 break

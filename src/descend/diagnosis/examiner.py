@@ -33,13 +33,15 @@ _log = logging.getLogger(__name__)
 def sparing_the_training() -> Iterator[None]:
     """End no training by a failure to look at it: that is logged.
 
-    What cannot be trained at all is left to the training to say.
+    What cannot be trained at all is left to the training to say, a lack of memory too.
     """
     try:
         yield
-    except DescendError:
+    except (DescendError, MemoryError):
         return
     except Exception as error:
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            return
         if os.environ.get("DESCEND_TRACEBACK"):
             raise
         _log.warning("the examination has failed: %s: %s", type(error).__name__, error)

@@ -60,7 +60,8 @@ class Finding:
 
     evidence: what was measured, in words; numbers: the same by name; healthy: what would be no
     fault; cause: one sentence; since: the step at which it began; confidence: from 0 to 1;
-    severity: that of the rule if absent; consequences: findings that follow from this one.
+    severity: that of the rule if absent; consequences: findings that follow from this one; about:
+    the field of the recipe that cannot be as it is: it then follows from a cause about it alone.
     """
 
     evidence: str
@@ -75,6 +76,7 @@ class Finding:
     name: str = ""
     severity: Severity | None = None
     consequences: tuple[Finding, ...] = ()
+    about: str | None = None
 
     def with_consequences(self, findings: Sequence[Finding]) -> Finding:
         """This finding with those that follow from it listed below it."""
@@ -88,6 +90,7 @@ class Finding:
             "severity": self.severity,
             "confidence": self.confidence,
             "place": None if self.place is None else str(self.place),
+            "about": self.about,
             "since": self.since,
             "evidence": self.evidence,
             "numbers": dict(self.numbers),

@@ -12,7 +12,7 @@ from descend.findings.measured import known
 from descend.findings.profile import Numbers, Profile
 from descend.findings.record import Record
 from descend.recipe.checks import outputs_for
-from descend.recipe.names import CLASS_COUNTING
+from descend.recipe.names import CLASS_COUNTING, LOSSES
 
 # What an activation can give, (least, most).
 REACH = {
@@ -66,9 +66,8 @@ def counts_classes(record: Record) -> bool:
 
 def lost_loss(record: Record) -> str | None:
     """The loss that was asked for and that the task cannot have."""
-    if record.asked is None or "training.loss" not in record.problems:
-        return None
-    return record.asked.training.loss
+    asked = _asked(record, "training", "loss")
+    return asked if asked in LOSSES else None
 
 
 def unreachable_share(record: Record, activation: str) -> float:
@@ -81,6 +80,12 @@ def unreachable_share(record: Record, activation: str) -> float:
 
 def asked_outputs(record: Record) -> int:
     """How many outputs were asked for, be it as many as the data need or not."""
-    if record.asked is not None and "network.outputs" in record.problems:
-        return int(known(record.asked.network.outputs))
-    return record.output.fan_out
+    asked = _asked(record, "network", "outputs")
+    return asked if isinstance(asked, int) and asked > 0 else record.output.fan_out
+
+
+def _asked(record: Record, table: str, field: str) -> Any:
+    """What was asked for in a field that is impossible as it is; None elsewhere."""
+    if record.asked is None or f"{table}.{field}" not in record.problems:
+        return None
+    return record.asked[table].get(field)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from descend.findings.finding import Place
+from descend.findings.finding import Place, Remedy
 from descend.findings.fork import Fork
 from descend.findings.loop import Loop, Seen
 from descend.findings.measured import NotMeasured, known, known_number
@@ -63,12 +63,21 @@ class Layer:
         return Place("layer", self.number, self.of, self.name)
 
 
+@dataclass(frozen=True)
+class Impossibility:
+    """Why a recipe cannot be built, in a sentence, and what mends it."""
+
+    message: str
+    remedy: Remedy | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """What is known of one network's training, or of what is to be trained.
 
     recipe: completed where it could be; problems: why it cannot be built, by dotted field.
-    asked: the recipe that was asked for, where `recipe` is what is left of it without its problems.
+    asked: the tree of the recipe that was asked for, where `recipe` is what is left of it without
+    its problems.
     steps: the sampled ones; losses: (samples,); quantities: (samples, layers) by name.
     curves: by name of metric, (epochs,), NaN where not taken; metrics: the final ones.
     steps_per_epoch, planned_steps: of the whole training; status: how it ended, "planned" before
@@ -84,8 +93,8 @@ class Record:
     recipe: Recipe | None = None
     layers: Sequence[Layer] = ()
     known_profile: Profile | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
-    asked: Recipe | None = None
+    problems: Mapping[str, Impossibility] = field(default_factory=dict)
+    asked: Mapping[str, Any] | None = None
     steps: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     losses: Numbers = field(default_factory=lambda: np.zeros(0))
     quantities: Mapping[str, Numbers] = field(default_factory=dict)

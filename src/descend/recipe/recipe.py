@@ -20,7 +20,7 @@ from descend.recipe.fields import Part, Text, impossible, plain
 from descend.recipe.known import exists, nearest_field
 from descend.recipe.model import Data, Network
 from descend.recipe.training import Training
-from descend.recipe.validation import validate
+from descend.recipe.validation import sound_part, validate
 
 
 class Recipe(Part):
@@ -45,22 +45,20 @@ class Recipe(Part):
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> Self:
         """The recipe of nested plain data; raises one RecipeError that names every problem."""
-        given = plain(tree)
-        if not isinstance(given, dict):
-            raise RecipeError(f"a recipe must be a table of tables: {spelled(given)}")
-        return validate(cls, given)
+        return validate(cls, _as_table(tree))
+
+    @classmethod
+    def sound_part(cls, tree: Mapping[str, Any]) -> tuple[Self, list[Problem]]:
+        """The recipe of what is possible in nested plain data, and every problem of the rest.
+
+        In place of what is impossible stands what was most likely meant, or nothing.
+        """
+        return sound_part(cls, _as_table(tree))
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """The recipe that a TOML text holds; a table [compare] is no part of it."""
-        try:
-            tree = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise RecipeError(
-                f"a recipe must be TOML: {error}", hint="texts need quotes, tables [brackets]"
-            ) from None
-        except (ValueError, RecursionError):  # of Python's own: digits or brackets by the thousand
-            raise RecipeError("a recipe must be TOML: a value in it is too long to read") from None
+        tree = tree_of(text)
         if "compare" not in cls.model_fields:
             tree.pop("compare", None)
         return cls.of(tree)
@@ -68,15 +66,7 @@ class Recipe(Part):
     @classmethod
     def read(cls, path: Path | str) -> Self:
         """The recipe of a TOML file."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except OSError as error:
-            raise RecipeError(
-                f"a recipe must be a readable file: {str(path)!r} ({error.strerror})"
-            ) from None
-        except ValueError:  # no UTF-8, or no path at all
-            raise RecipeError(f"a recipe must be TOML in UTF-8: {str(path)!r}") from None
-        return cls.from_toml(text)
+        return cls.from_toml(text_of(path))
 
     def tree(self) -> dict[str, Any]:
         """This recipe as plain nested data without the fields that are None."""
@@ -92,23 +82,7 @@ class Recipe(Part):
 
         Another optimizer takes the place of the old one with its settings, as far as it lacks them.
         """
-        unknown = [
-            Problem(
-                field,
-                ABSENT if value is None else value,
-                UNKNOWN,
-                nearest_field(field),
-            )
-            for field, value in edits.items()
-            if not exists(field)
-        ]
-        if unknown:
-            raise ImpossibleRecipe(unknown)
-        tree = self.tree()
-        _forget_settings(tree.get("training", {}), edits.get("training.optimizer"))
-        for field, value in sorted(edits.items(), key=lambda item: item[0].count(".")):
-            edit(tree, field, plain(value))
-        return self.of(tree)
+        return self.of(edited_tree(self.tree(), edits))
 
     def differences(self, other: Recipe) -> dict[str, Any]:
         """The edits that turn this recipe into `other`: whole fields, None what it leaves open.
@@ -127,6 +101,55 @@ class Recipe(Part):
                 yield from ((f"{name}.{field}", inner) for field, inner in value)
             else:
                 yield name, value
+
+
+def text_of(path: Path | str) -> str:
+    """What a file says; RecipeError where it cannot be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(
+            f"a recipe must be a readable file: {str(path)!r} ({error.strerror})"
+        ) from None
+    except ValueError:  # no UTF-8, or no path at all
+        raise RecipeError(f"a recipe must be TOML in UTF-8: {str(path)!r}") from None
+
+
+def tree_of(text: str) -> dict[str, Any]:
+    """The tables of a TOML text; RecipeError where it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(
+            f"a recipe must be TOML: {error}", hint="texts need quotes, tables [brackets]"
+        ) from None
+    except (ValueError, RecursionError):  # of Python's own: digits or brackets by the thousand
+        raise RecipeError("a recipe must be TOML: a value in it is too long to read") from None
+
+
+def edited_tree(tree: Mapping[str, Any], edits: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain tree with fields changed as `Recipe.edited` does; raises for those unknown."""
+    unknown = [
+        Problem(field, ABSENT if value is None else value, UNKNOWN, nearest_field(field))
+        for field, value in edits.items()
+        if not exists(field)
+    ]
+    if unknown:
+        raise ImpossibleRecipe(unknown)
+    changed: dict[str, Any] = plain(tree)
+    training = changed.get("training")
+    if isinstance(training, dict):
+        _forget_settings(training, edits.get("training.optimizer"))
+    for field, value in sorted(edits.items(), key=lambda item: item[0].count(".")):
+        edit(changed, field, plain(value))
+    return changed
+
+
+def _as_table(tree: Mapping[str, Any]) -> dict[str, Any]:
+    given = plain(tree)
+    if not isinstance(given, dict):
+        raise RecipeError(f"a recipe must be a table of tables: {spelled(given)}")
+    return given
 
 
 def _forget_settings(training: dict[str, Any], optimizer: Any) -> None:

@@ -25,11 +25,19 @@ ELEMENTS = {"hidden": 1, "layers": {"units": 1}}  # for elements of lists that o
 
 
 def validate(model: type[Model], tree: dict[str, Any]) -> Model:
-    """The model of a plain tree; raises ImpossibleRecipe with every problem.
+    """The model of a plain tree, which is used up; raises ImpossibleRecipe with every problem."""
+    valid, problems = sound_part(model, tree)
+    if problems:
+        raise ImpossibleRecipe(problems)
+    return valid
+
+
+def sound_part(model: type[Model], tree: dict[str, Any]) -> tuple[Model, list[Problem]]:
+    """The model of what is right in a plain tree, which is used up, and every problem of the rest.
 
     Validation of a field ends at its first fault, and what concerns several fields is looked at
     only once each is right. So values that are wrong are set aside, and the rest is validated
-    again, until nothing is wrong any more. The tree is used up.
+    again, until nothing is wrong any more. Raises ImpossibleRecipe where that is never so.
     """
     given = plain(tree)
     found: list[Problem] = []
@@ -47,10 +55,8 @@ def validate(model: type[Model], tree: dict[str, Any]) -> Model:
                 _set_aside(tree, place, problem)
             if new:
                 continue
-        else:
-            if not found:
-                return valid
-        raise ImpossibleRecipe(_sorted(found, model))
+            raise ImpossibleRecipe(_sorted(found, model)) from None
+        return valid, _sorted(found, model)
 
 
 def _problems_of(detail: ErrorDetails, model: type[BaseModel]) -> list[tuple[Location, Problem]]:

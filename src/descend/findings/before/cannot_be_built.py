@@ -13,14 +13,17 @@ def cannot_be_built(record: Record) -> list[Finding]:
 
     What it looks at: what building the network would raise.
     Why it matters: there is nothing to train.
-    Remedy: each problem names the field, its value and what was expected.
+    Remedy: each problem names the field, its value and what was expected; where a name is nearly
+    right it is the nearest one, else the choice is left to descend.
     Not a fault: a recipe that a person may want to see fail is trained as asked.
     """
     return [
         Finding(
-            evidence=problem,
+            evidence=problem.message,
             healthy="a recipe that can be trained",
             cause=f"`{field}` leaves nothing that can be trained",
+            remedies=[problem.remedy] if problem.remedy else [],
+            about=field,
         )
         for field, problem in record.problems.items()
     ]

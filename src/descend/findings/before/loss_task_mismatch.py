@@ -38,6 +38,7 @@ def loss_task_mismatch(record: Record) -> Finding | None:
     else:
         return None
     return Finding(
+        about="training.loss" if "training.loss" in record.problems else None,
         evidence=f"loss {loss} for the task {profile.task}",
         healthy="a loss of the task",
         cause=cause,

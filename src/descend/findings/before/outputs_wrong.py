@@ -47,6 +47,7 @@ def outputs_wrong(record: Record) -> Finding | None:
         severity="error" if given < needed or FIELD in record.problems else "warning",
         place=record.output.place,
         remedies=[edit(FIELD, needed, "an output for each label")],
+        about=FIELD if FIELD in record.problems else None,
     )
 
 
