@@ -14,7 +14,7 @@ pytest.importorskip("benchmarks.corpus", reason="the benchmarks are not part of 
 
 from benchmarks.corpus.causes import NAMED_BY
 from benchmarks.corpus.mutations import MUTATIONS
-from benchmarks.corpus.mutations.pairs import Drawn, majority, pair, score_of
+from benchmarks.corpus.mutations.pairs import Drawn, majority, pair, scores_of
 from benchmarks.corpus.mutations.problems import PROBLEMS, problem, sound
 from benchmarks.corpus.mutations.setting import Setting
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_trained_scores_nothing() -> None:
     setting = setting_of("moons").trained(lr=-1.0)
     with pytest.raises(DescendError):
         Recipe.of(setting.tree)
-    assert score_of(setting) == 0.0
+    assert scores_of(setting) == [0.0, 0.0, 0.0]
 
 
 def test_chance_is_the_best_constant_answer() -> None:

@@ -33,8 +33,8 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "init_scale_too_small": ("D102",),
     "init_scale_wrong": ("D101", "D102", "D103"),
     "label_encoding": ("D100 data",),
-    "label_mismatch": (),
-    "label_noise": (),
+    "label_mismatch": ("D140", "D143"),
+    "label_noise": ("D311",),
     "label_range": ("D138", "D100 data"),
     "left_in_eval": ("D229", "D231"),
     "log_of_nonpositive": ("D111",),
@@ -50,7 +50,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "missing_zero_grad": ("D220",),
     "n_outputs_wrong": ("D119", "D100 network.outputs"),
     "never_trained": ("D100 training.epochs", "D224"),
-    "no_signal": ("D309",),
+    "no_signal": ("D140", "D309"),
     "optimizer_choice": ("D168",),
     "optimizer_epsilon": ("D164",),
     "oscillating_loss": ("D210",),
@@ -68,7 +68,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "softmax_on_regression": ("D115",),
     "softmax_single_unit": ("D112",),
     "softmax_twice": ("D110",),
-    "symmetry_init": ("D104",),
+    "symmetry_init": ("D104", "D144"),
     "target_scale_too_small": ("D132",),
     "target_shape_broadcast": ("D119", "D100 network.outputs", "D233"),
     "too_few_epochs": ("D162", "D303"),
@@ -81,7 +81,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "unused_layers": ("D228",),
     "vanishing_gradient": ("D151", "D201"),
     "wrong_metric": ("D305",),
-    "wrong_training_pair": (),
+    "wrong_training_pair": ("D143",),
 }
 
 

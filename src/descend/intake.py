@@ -121,9 +121,9 @@ def facts_of(examples: Examples) -> Facts:
 def examples_of(
     recipe: Recipe, data: Examples | Arrays | None, data_dir: Path | str | None
 ) -> Examples:
-    """The examples that were given, or else those of the recipe's source."""
+    """The examples that were given, scaled as the recipe asks, or else those of its source."""
     if isinstance(data, Examples):
-        return data
+        return data.scaled(recipe.data.scale, recipe.data.target_scale)
     if data is None:
         return load(recipe.data, data_dir)
     if not isinstance(data, tuple) or len(data) != 2:

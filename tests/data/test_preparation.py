@@ -174,3 +174,24 @@ def test_large_offsets_keep_their_spread() -> None:
     x = torch.tensor([[1e6], [1e6 + 1], [1e6 + 2]])
     _, spread = mean_and_spread(x)
     assert spread.item() == pytest.approx((2 / 3) ** 0.5, rel=1e-12)
+
+
+def test_examples_that_were_given_are_scaled_as_a_recipe_asks() -> None:
+    """The scale of `[data]` counts for examples as it does for the arrays that they came from."""
+    from descend.data.arrays import from_arrays
+    from descend.intake import examples_of
+    from descend.recipe import Recipe
+    from descend.recipe.model import Data
+
+    rng = np.random.default_rng(0)
+    x, y = 100 + 20 * rng.normal(size=(60, 3)), 1e4 * rng.normal(size=(60, 1))
+    wishes = {"source": "arrays", "scale": "none", "target_scale": "none"}
+    given = from_arrays(x, y, Data.model_validate(wishes))
+    recipe = Recipe.of({"data": {"source": "arrays"}})
+    assert examples_of(recipe, given, None) is given
+    for scales in ({"scale": "standard"}, {"scale": "unit", "target_scale": "standard"}):
+        data = Data.model_validate({**wishes, **scales})
+        scaled = examples_of(Recipe.of({"data": {**wishes, **scales}}), given, None)
+        oracle = from_arrays(x, y, data)
+        assert scaled.preparation.to_json() == oracle.preparation.to_json()
+        assert scaled.fingerprint == given.fingerprint

@@ -130,5 +130,5 @@ MUTATIONS: Mapping[str, Mutation] = {
     "few examples": Mutation(
         "overfitting", _few_examples, ("missing_regularization", "excess_width", "no_signal")
     ),
-    "rare class": Mutation("wrong_metric", _rare, ("class_imbalance",)),
+    "rare class": Mutation("wrong_metric", _rare, ("class_imbalance", "no_signal", "overfitting")),
 }

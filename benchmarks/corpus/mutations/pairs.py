@@ -21,9 +21,10 @@ from . import MUTATIONS
 from .problems import PROBLEMS, problem, sound
 from .setting import Mutation, Setting
 
-LEARNS = 0.6  # of the way from chance to perfection: what is sound comes that far
+LEARNS = 0.7  # of the way from chance to perfection: what is sound comes that far in each seed
 LOSES = 0.1  # of that way: what a fault takes at least
-DRAWS = 20
+DRAWS = 40
+SEEDS = 3
 
 Prepared = tuple[Told, Any]
 
@@ -45,9 +46,12 @@ def pair(drawn: Drawn) -> list[tuple[Case, Prepared]]:
         chosen = problem(rng, str(rng.choice(list(PROBLEMS))))
         healthy = Setting(chosen, sound(chosen, rng))
         sick = mutation.apply(healthy.copy(), rng)
-        if sick is None or (score := score_of(healthy)) < LEARNS:
+        if sick is None:
             continue
-        left = score_of(sick)
+        worst, score, _ = scores_of(healthy)
+        if worst < LEARNS:
+            continue
+        left = scores_of(sick)[1]
         is_seen = mutation.is_structural or left < score - LOSES
         return [
             case_of(f"{drawn.name} {drawn.number}, sound", healthy, "negative", score),
@@ -91,20 +95,20 @@ def task_of(setting: Setting) -> str:
     return "regression" if is_odd else setting.task
 
 
-def score_of(setting: Setting) -> float:
-    """From 0, which is chance, to 1: the worse of training and held-out examples, middle seed."""
+def scores_of(setting: Setting) -> list[float]:
+    """From 0, which is chance, to 1: the worse of training and held-out examples, by rank."""
     task = task_of(setting)
     data = {**setting.tree["data"], "task": task}
     examples = as_examples(setting.problem.arrays, task, data)
     if not isinstance(examples, Examples):
-        return 0.0
+        return [0.0] * SEEDS
     edits = {"training.measure_every": 0, "training.measure_first": 0}
     recipe = {**setting.tree, "data": data}
     try:
-        run = descend.train(recipe, edits=edits, data=examples, seeds=3, out=None, threads=1)
+        run = descend.train(recipe, edits=edits, data=examples, seeds=SEEDS, out=None, threads=1)
     except DescendError:
-        return 0.0
-    return sorted(min(_scores(result["metrics"], setting)) for result in run.results)[1]
+        return [0.0] * SEEDS
+    return sorted(min(_scores(result["metrics"], setting)) for result in run.results)
 
 
 def _scores(metrics: Mapping[str, float], setting: Setting) -> Iterator[float]:

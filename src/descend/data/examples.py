@@ -90,6 +90,29 @@ class Examples:
             )
         return splits[name]
 
+    def scaled(self, scale: str | None, target_scale: str | None) -> Examples:
+        """These examples prepared on these scales, each as it is where it is None; raw values stay.
+
+        Bytes are pixels: the brightest one of the training part is 1 on the scale "unit".
+        """
+        own = self.preparation
+        wanted = scale or own.scaling, target_scale or own.target_scaling
+        if wanted == (own.scaling, own.target_scaling):
+            return self
+        x = self.train.x
+        preparation = Preparation.fit(
+            x,
+            self.train.y,
+            task=self.task,
+            outputs=self.outputs,
+            scaling=wanted[0],
+            target_scaling=wanted[1],
+            brightest=int(x.max()) if x.dtype == torch.uint8 else None,
+            classes=self.classes,
+            image=self.image,
+        )
+        return replace(self, preparation=preparation)
+
     def to(self, device: torch.device | str) -> Examples:
         """These examples on `device`."""
         return replace(

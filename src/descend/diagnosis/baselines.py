@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from descend.data.examples import Examples, Split
+from descend.diagnosis.labels import disagreement
 
 MOST = 2000  # examples of each split
 VALUES = 1 << 20  # and of these at most
 NEIGHBOURS = 5
 RIDGE = 1e-3
-TASKS = ("regression", "binary", "multiclass")
+TASKS = ("regression", "binary", "multiclass", "multilabel")
 
 
 class Baselines(Mapping[str, float]):
@@ -40,26 +41,45 @@ class Baselines(Mapping[str, float]):
 
 @torch.inference_mode()
 def baselines_of(examples: Examples) -> dict[str, float]:
-    """Scores of the nearest neighbours and of a linear model on held-out examples.
+    """Scores of the nearest neighbours and of a linear model on examples that they have not seen.
 
     By name: "neighbours/accuracy", "linear/accuracy", or r2 for a regression, and "examples", how
-    many were scored. Nothing for other tasks, or where nothing was held out.
+    many were scored: held-out ones, or a fifth of the training examples, where none were. For
+    classes also what neighbours say of labels (`descend.diagnosis.labels`). Nothing for other
+    tasks, or for too few examples.
     """
-    held_out = examples.validation or examples.test
-    if held_out is None or examples.task not in TASKS or len(examples.train) < 4 * NEIGHBOURS:
+    if examples.task not in TASKS or len(examples.train) < 4 * NEIGHBOURS:
         return {}
-    x, y = _numbers(examples, examples.train)
-    x_new, y_new = _numbers(examples, held_out)
-    if not bool(torch.isfinite(torch.cat([x, x_new])).all()):
+    x, y, x_new, y_new = _split(examples)
+    if not len(x_new) or not bool(torch.isfinite(torch.cat([x, x_new])).all()):
         return {}
     mean, spread = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6 * float(x.abs().max()) + 1e-30)
     x, x_new = (x - mean) / spread, (x_new - mean) / spread
     name = "r2" if examples.task == "regression" else "accuracy"
-    return {
+    scores = {
         f"neighbours/{name}": _score(_neighbours(x, y, x_new), y_new, examples.task),
         f"linear/{name}": _score(_linear(x, y, x_new), y_new, examples.task),
         "examples": float(len(y_new)),
     }
+    if examples.task in ("binary", "multiclass"):
+        scores |= disagreement(x, _classes(y), x_new, _classes(y_new))
+    return scores
+
+
+def _split(examples: Examples) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Inputs and targets to learn from, and others to be scored on."""
+    x, y = _numbers(examples, examples.train)
+    held_out = examples.validation or examples.test
+    if held_out is not None:
+        return x, y, *_numbers(examples, held_out)
+    is_new = torch.zeros(len(x), dtype=torch.bool)
+    is_new[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[: len(x) // 5]] = True
+    return x[~is_new], y[~is_new], x[is_new], y[is_new]
+
+
+def _classes(y: Tensor) -> Tensor:
+    """Class numbers (examples,) of what `_numbers` gives."""
+    return y.argmax(dim=1) if y.shape[1] > 1 else (y[:, 0] > 0.5).long()
 
 
 def _numbers(examples: Examples, split: Split) -> tuple[Tensor, Tensor]:
@@ -91,6 +111,6 @@ def _score(answer: Tensor, y: Tensor, task: str) -> float:
     if task == "regression":
         total = (y - y.mean(dim=0)).square().sum()
         return float(1 - (answer - y).square().sum() / total) if float(total) else float(np.nan)
-    if y.shape[1] == 1:
+    if y.shape[1] == 1 or task == "multilabel":
         return float(((answer > 0.5) == (y > 0.5)).double().mean())
     return float((answer.argmax(dim=1) == y.argmax(dim=1)).double().mean())

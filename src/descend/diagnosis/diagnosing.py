@@ -12,12 +12,13 @@ from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.diagnosis.baselines import baselines_of
 from descend.diagnosis.checking import SEEDS, recorded
-from descend.diagnosis.examination import Examination, examine
+from descend.diagnosis.examination import Examination, examine, forecasts
 from descend.diagnosis.forks import fork
 from descend.diagnosis.known import Known
 from descend.diagnosis.proof import Proof
 from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, without_weights
 from descend.diagnosis.recording import planned
+from descend.diagnosis.trying import tried
 from descend.diagnosis.watching import Quiet, measured_densely
 from descend.errors import RecipeError, RunError
 from descend.findings.course import LEARNS, end_loss, scale
@@ -160,7 +161,11 @@ def _of_recipe(
             training.run(watcher)
             known, records = looked_at(training, known, examples, steps, stop)
             examination = examine(records)
-    per_run = len(recipes) * training.step + sum(map(len, known.forks)) * steps
+        taken = 0
+        if training.is_over and (forecast := forecasts(records)):
+            trials, taken = tried(forecast, records, recipes, examples, stop)
+            examination = examine(records, trials=trials)
+    per_run = len(recipes) * training.step + sum(map(len, known.forks)) * steps + taken
     return Diagnosis(
         name,
         completed,

@@ -16,7 +16,9 @@ from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import Rule, rules
 from descend.findings.standing import does_well
+from descend.findings.trial import Trial
 
+UNCONFIRMED = 0.6  # as sure, where the remedy alone changes nothing
 MOST_SEEDS = 0.5  # a fault is one of the recipe if it shows in more than this share of its seeds
 
 
@@ -59,8 +61,16 @@ class Examination:
         }
 
 
-def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> Examination:
-    """Apply the rules to the records, one for each seed, and bring what they find in order."""
+def examine(
+    records: Sequence[Record],
+    among: Sequence[Rule] | None = None,
+    trials: Mapping[str, Trial] | None = None,
+) -> Examination:
+    """Apply the rules to the records, one for each seed, and bring what they find in order.
+
+    trials: by code, what the first remedies of forecasts have made of the networks. A forecast
+    whose remedy helps has come true; any other is a note where the networks do well.
+    """
     ran, silent, margins, found = [], [], {}, []
     did_well = sum(map(does_well, records)) > MOST_SEEDS * len(records)
     for rule in rules() if among is None else among:
@@ -74,7 +84,10 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
             continue
         ran.append(rule.code)
         shared = _over_seeds([findings for findings, _ in looked], len(looked))
-        found += _noted(shared) if rule.is_forecast and did_well else shared
+        if rule.is_forecast:
+            trial = (trials or {}).get(rule.code)
+            shared = [_as_it_came(finding, trial, did_well=did_well) for finding in shared]
+        found += shared
         known = [margin for findings, margin in looked if margin is not None and not findings]
         if known and not any(findings for findings, _ in looked):
             margins[rule.code] = known[0]
@@ -127,12 +140,25 @@ def _over_seeds(by_seed: Sequence[Sequence[Finding]], seeds: int) -> list[Findin
     return [_agreed(group, share) for group in shared]
 
 
-def _noted(findings: Sequence[Finding]) -> list[Finding]:
-    """What was forecast and did not come true: notes."""
-    return [
-        replace(finding, severity="note", evidence=f"{finding.evidence}; it learns nevertheless")
-        for finding in findings
-    ]
+def forecasts(records: Sequence[Record]) -> list[Finding]:
+    """What is forecast beyond notes, whatever came of it."""
+    planned = [replace(record, metrics={}) for record in records]
+    found = examine(planned, [rule for rule in rules() if rule.is_forecast]).findings
+    flat = [one for finding in found for one in (finding, *finding.consequences)]
+    return [finding for finding in flat if finding.severity != "note"]
+
+
+def _as_it_came(finding: Finding, trial: Trial | None, *, did_well: bool) -> Finding:
+    """What was forecast, as it came true or did not."""
+    if trial is not None and trial.helps:
+        return replace(finding, evidence=f"{finding.evidence}; {trial}")
+    if did_well:
+        evidence = f"{finding.evidence}; it learns nevertheless"
+        return replace(finding, severity="note", evidence=evidence)
+    if trial is not None:
+        confidence = UNCONFIRMED * finding.confidence
+        return replace(finding, evidence=f"{finding.evidence}; {trial}", confidence=confidence)
+    return finding
 
 
 def _agreed(group: Sequence[Finding], share: float) -> Finding:

@@ -32,7 +32,9 @@ def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
         targets = Columns.of(_numbers(y.flatten(1)))
     if examples.task in ("regression", "multilabel"):
         raw_targets = Columns.of(_numbers(some(train.y, MOST)))
-    first, first_targets = _first(examples)
+    first, first_targets = _pairs(examples, train)
+    held_out = [part for part in (examples.test, examples.validation) if part is not None]
+    others = _pairs(examples, max(held_out, key=len)) if held_out else None
     return Profile(
         task=examples.task,
         examples={name: len(part) for name, part in examples.splits.items()},
@@ -44,6 +46,8 @@ def profile_of(examples: Examples, recipe: Recipe | None = None) -> Profile:
         raw=Columns.of(_numbers(_pixels(train.x))),
         first=first,
         first_targets=first_targets,
+        held_out=None if others is None else others[0],
+        held_out_targets=None if others is None else others[1],
         targets=targets,
         raw_targets=raw_targets,
         class_counts=counts,
@@ -82,12 +86,12 @@ def _pixels(x: Tensor) -> Tensor:
     return _some(_some(x).flatten(0, -2))
 
 
-def _first(examples: Examples) -> tuple[Numbers, Numbers]:
-    """Some prepared training inputs and their targets: class numbers (examples,), else columns."""
-    train, preparation = examples.train, examples.preparation
-    most = max(1, min(FIRST, KEPT // train.x[0].numel()))
-    x, y = some(train.x, most), some(train.y, most)
-    if train.y is train.x:
+def _pairs(examples: Examples, part: Split) -> tuple[Numbers, Numbers]:
+    """Some prepared inputs and their targets: class numbers (examples,), else columns."""
+    preparation = examples.preparation
+    most = max(1, min(FIRST, KEPT // part.x[0].numel()))
+    x, y = some(part.x, most), some(part.y, most)
+    if part.y is part.x:
         values = _rows(preparation.inputs(x))
         return _numbers(values), _numbers(values)
     y = y.flatten() if y.dtype == torch.int64 else preparation.targets(y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,8 @@ class Profile:
     chance_loss: the loss of the best answer that ignores the inputs, absent where there is no
     formula for it; chance_accuracy: that of always the largest class.
     first: some prepared training inputs, (examples, columns), for what needs values;
-    first_targets: theirs, class numbers (examples,) or numbers (examples, columns).
+    first_targets: theirs, class numbers (examples,) or numbers (examples, columns). held_out,
+    held_out_targets: the same of the validation or the test examples, whichever are more.
     """
 
     task: str
@@ -69,8 +70,8 @@ class Profile:
     class_counts: Numbers | None = None
     chance_loss: float | None = None
     chance_accuracy: float | None = None
-    conflicting_share: float | None = None
-    notes: Mapping[str, str] = field(default_factory=dict)
+    held_out: Numbers | None = None
+    held_out_targets: Numbers | None = None
 
     @property
     def features(self) -> int:

@@ -9,7 +9,10 @@ import numpy as np
 from descend.findings.measured import NotMeasured, known
 from descend.findings.record import Record
 
-WELL = 0.8  # of what simple models reach, or of perfection where none was tried
+SHORT = 0.1  # of accuracy or r²: so much better a simple model may be
+TIMES = 2.0  # standard errors
+ENOUGH = 50  # held-out examples: fewer judge nothing
+HALF = 0.5  # of the way that the simple model comes
 SIMPLE = ("neighbours", "linear")
 OF_NUMBERS = ("regression", "autoencoder")
 
@@ -22,10 +25,39 @@ def does_well(record: Record) -> bool:
     if not record.is_over or record.status == "diverged":
         return False
     try:
-        score, possible = learnt(record), reach(record)
+        short, limit = shortfall(record)
+        return short < limit and learnt(record) > HALF * max(reach(record), 0.0)
     except NotMeasured:
         return False
-    return score > 0 and score >= WELL * possible
+
+
+def shortfall(record: Record) -> tuple[float, float]:
+    """By how much the best simple model is better, and what of that may be chance or taste.
+
+    Accuracy or r², of held-out or of training examples, whichever the network answers better.
+    """
+    name = metric_of(record)
+    own = [record.metrics.get(f"{split}/{name}") for split in ("train", "validation", "test")]
+    known_ones = [one for one in own if one is not None and math.isfinite(one)]
+    if not known_ones:
+        raise NotMeasured
+    best = max(scores_of(record).values(), default=1.0)
+    examples = record.baselines.get("examples", math.inf)
+    error = math.sqrt(max(best * (1 - best), 0.01) / examples)
+    return best - max(known_ones), SHORT + TIMES * error
+
+
+def scores_of(record: Record) -> dict[str, float]:
+    """What each simple model scores, as far as any was tried."""
+    scores = {
+        model: record.baselines.get(f"{model}/{metric_of(record)}", math.nan) for model in SIMPLE
+    }
+    return {model: score for model, score in scores.items() if math.isfinite(score)}
+
+
+def metric_of(record: Record) -> str:
+    """The task's own metric."""
+    return "r2" if record.profile.task in OF_NUMBERS else "accuracy"
 
 
 def learnt(record: Record) -> float:
@@ -37,12 +69,8 @@ def learnt(record: Record) -> float:
 
 def reach(record: Record) -> float:
     """How far the best simple model comes on held-out examples; 1 where none was tried."""
-    name = "r2" if record.profile.task in OF_NUMBERS else "accuracy"
-    scores = [record.baselines.get(f"{model}/{name}", math.nan) for model in SIMPLE]
-    tried = [score for score in scores if math.isfinite(score)]
-    if not tried:
-        return 1.0
-    return max(tried) if name == "r2" else above_chance(max(tried), record)
+    best = max(scores_of(record).values(), default=1.0)
+    return best if metric_of(record) == "r2" else above_chance(best, record)
 
 
 def above_chance(accuracy: float, record: Record) -> float:
@@ -58,3 +86,30 @@ def chance_accuracy(record: Record) -> float:
         share = known(profile.raw_targets).mean
         return float(np.maximum(share, 1 - share).mean())
     return known(profile.chance_accuracy)
+
+
+def held_out_above_chance(record: Record) -> bool:
+    """Whether the network knows more of held-out examples than chance gives, two errors away.
+
+    Where nothing was held out: of its training examples, beyond what it may know by heart.
+    """
+    is_of_numbers = record.profile.task in OF_NUMBERS
+    name = "r2" if is_of_numbers else "accuracy"
+    chance = 0.0 if is_of_numbers else chance_accuracy(record)
+    for split in ("test", "validation"):
+        if f"{split}/{name}" in record.metrics:
+            examples = record.profile.examples[split]
+            error = math.sqrt(max(chance * (1 - chance), 0.05) / examples)
+            return record.metric(f"{split}/{name}") > chance + 2 * error
+    raise NotMeasured
+
+
+def progress(record: Record) -> float:
+    """How far the network came on the examples that it is judged by: 0 is chance, 1 perfection."""
+    name = metric_of(record)
+    for split in ("validation", "test"):
+        enough = record.profile.examples.get(split, 0) >= ENOUGH
+        if enough and f"{split}/{name}" in record.metrics:
+            score = record.metric(f"{split}/{name}")
+            return score if name == "r2" else above_chance(score, record)
+    return learnt(record)

@@ -91,6 +91,20 @@ def with_test(factor: float = 1.0, shift: float = 0.0) -> Callable[[], Examples]
     return made
 
 
+def shuffled(*, train: bool = False, test: bool = False) -> Examples:
+    """Examples of three classes, the targets of a split in the order of other inputs."""
+    rng = np.random.default_rng(2)
+    x, x_test = rng.normal(size=(300, 3)), rng.normal(size=(150, 3))
+    y, y_test = (np.digitize(inputs[:, 0], (-0.5, 0.5)) for inputs in (x, x_test))
+    data = Data(source="arrays", scale="none", task="multiclass")
+    return from_arrays(
+        x,
+        rng.permutation(y) if train else y,
+        data,
+        test=(x_test, rng.permutation(y_test) if test else y_test),
+    )
+
+
 def gap_in_classes() -> Examples:
     rng = np.random.default_rng(0)
     y = np.arange(90) % 3 + 1  # labels counted from 1
@@ -185,11 +199,29 @@ FAULTS: dict[str, Fault] = {
         is_cured=False,
         severity="note",
     ),
+    "D140": Fault(
+        {},
+        data=lambda: shuffled(train=True, test=True),
+        healthy_data=lambda: shuffled(),
+        is_cured=False,
+        severity="note",
+    ),
     "D141": Fault(
         {"training.shuffle": False},
         {"training.drop_last": True, "training.batch_size": 32},
     ),
     "D142": Fault({"data.test": 0, "data.validation": 0}, severity="note"),
+    "D143": Fault(
+        {},
+        data=lambda: shuffled(train=True),
+        healthy_data=lambda: shuffled(),
+        is_cured=False,
+    ),
+    "D144": Fault(
+        {"network.init": {"name": "constant", "value": 0.1}, "network.bias_init": "zeros"},
+        {"network.hidden": [16], "network.output_init": "xavier_uniform"},
+        "layer 1 of 2",
+    ),
     "D150": Fault(
         {"network.hidden": [16, 1, 16]}, {"network.hidden": [16, 16, 16]}, "layer 2 of 4"
     ),

@@ -14,19 +14,23 @@ from descend.findings.rule import finding
 RISE = 0.25  # of the least held-out loss
 OF_CHANCE = 0.05
 TIMES = 2.0  # standard errors
+WIDE, GAP_TIMES = 0.1, 3.0  # a gap that is no matter of taste, and none of chance
+LOW = 0.1  # of the loss of chance: what is below is learnt by heart
 
 
 @finding("D301", "warning")
 def overfitting(record: Record) -> Finding | Margin | None:
     """The held-out loss has risen from its least value while the training loss went on falling.
 
-    What it looks at: the smoothed loss on validation (or test) examples: its least value and its
-    last; whether the metric of the task has become worse, too; the gap between training and
-    held-out examples, with an interval from their number.
+    What it looks at: the smoothed loss on validation (or test) examples: its least value, or that
+    of a constant answer, and its last; whether the metric of the task has become worse, too, or
+    the loss is above that of a constant answer; the gap between training and held-out examples,
+    with an interval from their number.
     Why it matters: the network learns what holds for its training examples alone.
     Remedy: early stopping, fewer epochs, dropout, `l2`, more examples, a smaller network.
-    Not a fault: a gap as such; a loss that rises while the share of right answers stays, which is a
-    network that grows too sure: that is a note.
+    Not a fault: a gap as such, under a loss that has not risen; a loss that rises while the share
+    of right answers stays and is near that of the training examples, which is a network that grows
+    too sure: that is a note.
     Reference: Prechelt 1998.
     """
     if not record.is_over or record.status == "diverged":
@@ -34,14 +38,16 @@ def overfitting(record: Record) -> Finding | Margin | None:
     split = "validation" if "validation/loss" in record.curves else "test"
     held_out = _smooth(record.curve(f"{split}/loss"))
     training = record.curve("train/loss")
-    least, last = float(held_out.min()), float(held_out[-1])
-    rise, unit = last - least, scale(record)
-    at = int(held_out.argmin())
+    unit, last = scale(record), float(held_out[-1])
+    least = min(float(held_out.min()), unit)  # an answer that ignores the inputs is there for free
+    rise, at = last - least, int(held_out.argmin())
     fell = training[-1] < training[round((at + 0.5) / len(held_out) * (len(training) - 1))]
-    if rise < RISE * least or rise < OF_CHANCE * unit or not fell:
+    if rise < RISE * least or rise < OF_CHANCE * unit or not (fell or training[-1] < LOW * unit):
         return Margin("rise of the held-out loss beside chance", rise / unit, OF_CHANCE)
     name, gap, error = _gap(record, split)
-    is_worse = _lost(record, split, at)
+    if gap < TIMES * error:
+        return Margin("training examples answered better, in standard errors", gap / error, TIMES)
+    is_worse = _lost(record, split, at) or (last > unit and gap > WIDE + GAP_TIMES * error)
     share = (at + 1) / len(held_out)
     epochs = max(1, round(share * len(training)))
     stop = {"metric": f"{split}/loss"} if split == "validation" else None

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from descend.findings.course import FEW_STEPS
 from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
-
-GAP = 0.1
-TIMES = 2.0  # standard errors
+from descend.findings.standing import metric_of, scores_of, shortfall
 
 
 @finding("D302", "warning", is_symptom=True)
@@ -27,19 +23,16 @@ def underfitting(record: Record) -> Finding | Margin | None:
     """
     if not record.is_over or record.planned_steps < FEW_STEPS:
         return None
-    name = "r2" if record.profile.task in ("regression", "autoencoder") else "accuracy"
+    name = metric_of(record)
     split = "validation" if f"validation/{name}" in record.metrics else "test"
     own, known = record.metric(f"{split}/{name}"), record.metric(f"train/{name}")
-    scores = {model: record.baseline(f"{model}/{name}") for model in ("neighbours", "linear")}
+    if not (scores := scores_of(record)):
+        raise NotMeasured
     model = max(scores, key=lambda one: scores[one])
     best = scores[model]
-    if math.isnan(best):
-        raise NotMeasured
-    examples = record.baseline("examples")
-    error = math.sqrt(max(best * (1 - best), 0.01) / examples)
-    short = best - max(own, known)
-    if short < GAP + TIMES * error:
-        return Margin("what a simple model is better by", short, GAP)
+    short, limit = shortfall(record)
+    if short < limit:
+        return Margin("what a simple model is better by", short, limit)
     called = {"neighbours": "five nearest neighbours", "linear": "a linear model"}[model]
     return Finding(
         evidence=f"{split} {name} {own:.3g}, training {known:.3g}; {called}: {best:.3g}",

@@ -11,7 +11,7 @@ from descend.findings.rule import finding
 
 HAVE_ONE = ("adam", "adamw", "adamax", "rmsprop", "adagrad", "sparse_adam")
 LARGE = 1e-3
-TIMES = 10.0  # the gradients' size: the step is that much shorter
+TIMES = 1.0  # the gradients' size: from there on a step goes with the gradient, not with lr
 
 
 @finding("D164", "warning", leads_to=("D203", "D206", "D207", "D209", "D211"), is_forecast=True)

@@ -44,6 +44,7 @@ def labels_out_of_range(record: Record) -> Finding | None:
         numbers={"least": least, "most": most},
         healthy="targets from 0 to 1",
         cause=f"{loss} takes the targets for probabilities",
+        place=record.output.place if record.layers else None,
         remedies=[remedy],
     )
 

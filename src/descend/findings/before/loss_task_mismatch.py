@@ -43,6 +43,7 @@ def loss_task_mismatch(record: Record) -> Finding | None:
         healthy="a loss of the task",
         cause=cause,
         severity=severity,
+        place=record.output.place if record.layers else None,
         remedies=[usual_head(profile)],
     )
 

@@ -23,7 +23,8 @@ def symmetric_init(record: Record) -> Finding | None:
     Where all are zero, no gradient reaches the layers below at all.
     Remedy: a random initialiser: `init = "he_normal"` for ReLU, `"xavier_uniform"` for others.
     Not a fault: zero biases; zero weights in the last layer alone, over a random body; zero
-    weights whose biases are drawn.
+    weights whose biases are drawn. Equal units that the next layer tells apart have a page of
+    their own.
     Reference: Rumelhart, Hinton & Williams 1986.
     """
     layers = [one for one, after in pairwise(drawn(record).layers) if are_equal(one, after)]
@@ -38,7 +39,7 @@ def symmetric_init(record: Record) -> Finding | None:
         healthy="units that differ",
         cause="units that begin equal get equal gradients and never differ",
         place=layer.place,
-        remedies=[Remedy(_edits(record, layer), "units that differ from the start")],
+        remedies=[Remedy(edits_for(record, layer), "units that differ from the start")],
     )
 
 
@@ -54,7 +55,8 @@ def are_equal(layer: Layer, after: Layer) -> bool:
     )
 
 
-def _edits(record: Record, layer: Layer) -> dict[str, object]:
+def edits_for(record: Record, layer: Layer) -> dict[str, object]:
+    """Random weights that suit each layer's activation."""
     better = suited_init(layer)
     edits: dict[str, object] = {"network.init": better, "network.output_init": "xavier_uniform"}
     for place, own in enumerate(record.network.layers or ()):

@@ -75,7 +75,9 @@ def rate_too_high(record: Record) -> Finding | Margin | None:
     gained = (own - best) / unit if math.isfinite(own) else math.inf
     if not is_better or not comes_down or _recovers(record, best):
         return Margin("what a lower rate gains, beside chance", gained, GAP)
-    stable = [name for name, fork in forks.items() if fork.end < 1.5 * best + 0.05 * unit]
+    stable = [
+        name for name, fork in forks.items() if fork.end < best + 0.5 * abs(best) + 0.05 * unit
+    ]
     factor = min(FACTORS[name] for name in stable)
     lr = record.training.lr
     return Finding(

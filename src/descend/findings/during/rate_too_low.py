@@ -32,7 +32,9 @@ WAY = 0.05  # times their size: less than that, weights have not gone anywhere
 FELL = 0.02  # of the first loss
 NEAR = 0.5  # times their size
 GAP, RATIO = 0.2, 0.5
+SOME = 0.05  # of the loss of chance: what a tenth of the steps bring where all of them brought none
 HIGH = 0.5  # of the loss of chance
+LEFT = 0.2  # of it: less at the end is no reason to hurry
 
 
 @finding("D209", "warning", leads_to=("D207", "D211", "D302", "D303"))
@@ -76,9 +78,11 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     change = min(forks, key=lambda name: forks[name].end)
     best, unit = forks[change].end, scale(record)
     end = end_loss(record) if record.is_over else _expected_end(record)
-    if end < (HIGH if record.is_over else LEARNS) * unit or keeps_up(record):
-        return Margin("loss beside chance", end / unit, HIGH)
-    if best > RATIO * end or end - best < GAP * unit or best > LEARNS * unit:
+    if end < (LEFT if record.is_over else LEARNS) * unit or keeps_up(record):
+        return Margin("loss beside chance", end / unit, LEFT)
+    learnt_nothing = record.is_over and end > LEARNS * unit
+    is_far = end - best > (SOME if learnt_nothing else GAP) * unit
+    if not is_far or best > (1.0 if learnt_nothing else RATIO) * end or best > LEARNS * unit:
         return Margin("what a higher rate gains, beside chance", (end - best) / unit, GAP)
     return _finding(
         f"at lr {lr:g} the training {'came' if record.is_over else 'would come'} to a loss of "

@@ -15,7 +15,7 @@ FEWEST = 3  # layers
 FIRST = 5  # samples: once the last layer fits the mean of the targets, it has no gradient either
 
 
-@finding("D201", "error", leads_to=("D204", "D205", "D209", "D211", "D215"))
+@finding("D201", "error", leads_to=("D209", "D211", "D215"))
 def vanishing_gradient(record: Record) -> Finding | Margin | None:
     """The gradient shrinks on its way back, so that the first layers hardly learn.
 
