@@ -66,3 +66,16 @@ def test_parts_are_not_listened_to_once_the_whole_is_called() -> None:
         network(torch.ones(1, 2)).sum().backward()
         assert not any(one._forward_pre_hooks for one in network)
     assert watch.record().loop.passes == 1
+
+
+def test_a_step_that_is_told_to_have_no_closure_has_none() -> None:
+    """Other libraries hand `closure=None` on, and have done the backward pass before."""
+    network = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1)
+    with descend.watch(network, every=1, out=None, quiet=True) as watch:
+        for _ in range(3):
+            optimizer.zero_grad()
+            network(torch.ones(4, 2)).sum().backward()
+            optimizer.step(None)  # type: ignore[call-overload]
+    assert watch.record().loop.empty == 0
+    assert watch.record().quantities["gradient_norm"][-1, 0] > 0

@@ -262,7 +262,7 @@ class Observer:
         if not self.optimizers.is_ours(optimizer):
             return
         order = self.order
-        has_closure = len(args) > 1 or bool(kwargs)
+        has_closure = any(map(callable, (*args[1:], *kwargs.values())))  # and not None
         if self.step < 0 or (has_closure and order.stepped):
             self._next_step()
         order.is_inside, self._has_closure = has_closure, has_closure
