@@ -242,11 +242,12 @@ def test_a_case_is_checked_and_located(tmp_path: Path) -> None:
 def test_a_refused_recipe_is_a_finding_about_the_field(tmp_path: Path) -> None:
     folder = written(tmp_path, case_of())
     means = Means(folder, is_check_only=True)
-    said = verdict(case_of(dense(2, "softmax"), dense(1, "sigmoid")), means)
-    (named,) = said.named
-    assert named.code == "D100 network.layers.activation"
-    assert named.causes == ("activation_choice",)
+    said = verdict(case_of(dense(0, "relu"), dense(1, "sigmoid")), means)
+    named = next(one for one in said.named if one.code.startswith("D100"))
+    assert named.code == "D100 network.layers.units"
     assert named.layers == (0,)
+    said = verdict(case_of(epochs=0), means)
+    assert [one.causes for one in said.named if one.code.startswith("D100")] == [("never_trained",)]
     assert verdict(case_of(loss={"name": "hinge"}), means).state == "not expressible"
     assert verdict(case_of(data={"kind": "elsewhere"}), means).state == "unavailable"
 

@@ -13,7 +13,7 @@ from functools import cache
 from descend.findings.rule import rules
 
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
-    "activation_choice": ("D100 network.layers.activation", "D100 network.activation"),
+    "activation_choice": ("D124", "D100 network.layers.activation", "D100 network.activation"),
     "batch_too_large": ("D163",),
     "batch_too_small": ("D155", "D213"),
     "constant_target": ("D135",),

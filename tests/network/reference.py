@@ -16,7 +16,7 @@ from descend.network.init_names import Init
 from descend.network.losses import LOSSES, Objective
 from descend.network.passes import TrainingPass
 from descend.network.stack import Stack
-from descend.recipe.names import HIDDEN_ACTIVATIONS
+from descend.recipe.names import ACTIVATIONS as NAMES
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -237,7 +237,7 @@ def architectures(
     blocks: list[list[Block]] = [[] for _ in range(runs)]
     for place, (fan_in, fan_out) in enumerate(pairwise(widths)):
         is_last = place == len(widths) - 2
-        activation = draw(st.sampled_from(output if is_last else HIDDEN_ACTIVATIONS))
+        activation = draw(st.sampled_from(output if is_last else NAMES))
         batch_norm = False if is_last else draw(st.sampled_from(BATCH_NORM))
         for run in range(runs):
             dropout = 0.0 if is_last else draw(dropouts)

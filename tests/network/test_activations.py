@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from descend.network.activations import ACTIVATIONS, SELU, Sigmoid, Tanh
-from descend.recipe.names import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS
+from descend.recipe.names import ACTIVATIONS as NAMES
+from descend.recipe.names import ELEMENTWISE
 from tests.network import reference
 
 EXACT = 1e-10  # float64 carries 16 digits; exp of 300 costs 3 of them
@@ -69,7 +70,7 @@ def autograd(name: str, z: Tensor, da: Tensor) -> tuple[Tensor, Tensor]:
 numbers = st.floats(-300, 300) | st.floats(-3, 3)
 
 
-@pytest.mark.parametrize("name", OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("name", NAMES)
 @given(
     st.integers(1, 4).flatmap(
         lambda units: st.lists(
@@ -88,7 +89,7 @@ def test_values_and_slopes_equal_autograds(
         torch.testing.assert_close(own, oracle, rtol=EXACT, atol=EXACT)
 
 
-@pytest.mark.parametrize("name", HIDDEN_ACTIVATIONS)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_values_and_slopes_are_the_textbooks(name: str) -> None:
     """A second oracle that has no line in common with torch, away from the kink at 0."""
     z = [sign * 10**power for sign in (-1, 1) for power in range(-8, 2)] + [-17.0, 0.3, 19.0]
@@ -101,7 +102,7 @@ def test_values_and_slopes_are_the_textbooks(name: str) -> None:
     torch.testing.assert_close(slope, expected_slope, rtol=EXACT, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_values_and_slopes_at_the_edges_are_torchs(name: str, dtype: torch.dtype) -> None:
     """At 0, -0, the smallest and largest numbers and the infinities; NaN stays NaN."""
@@ -119,7 +120,7 @@ def test_values_and_slopes_at_the_edges_are_torchs(name: str, dtype: torch.dtype
     torch.testing.assert_close(dz[is_clear], torch_dz[is_clear], rtol=near, atol=near)
 
 
-@pytest.mark.parametrize("name", OUTPUT_ACTIVATIONS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_nan_or_infinity_touches_nothing_beside_it(name: str) -> None:
     """The runs beside one that is NaN or infinite keep their values and slopes bit for bit."""
     z, da = torch.randn(2, 3, 5, 7)
@@ -155,4 +156,4 @@ def test_saturated_units_are_those_beyond_5_or_2_and_a_half() -> None:
 
 def test_every_name_of_a_recipe_has_an_activation() -> None:
     """The table of names, which needs no torch, and the table of functions agree."""
-    assert set(ACTIVATIONS) == set(OUTPUT_ACTIVATIONS) == set(reference.ACTIVATIONS)
+    assert set(ACTIVATIONS) == set(NAMES) == set(reference.ACTIVATIONS)

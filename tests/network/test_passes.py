@@ -14,7 +14,7 @@ from descend.network.dropout import Dropout
 from descend.network.losses import LOSSES, MSE, Objective
 from descend.network.passes import EvaluationPass, TrainingPass
 from descend.network.stack import Stack
-from descend.recipe.names import HIDDEN_ACTIVATIONS
+from descend.recipe.names import ACTIVATIONS
 from tests.network.reference import (
     BATCH_NORM,
     SUITING,
@@ -127,7 +127,7 @@ def test_evaluation_sees_the_weights_as_they_are_now() -> None:
         assert torch.equal(evaluation.forward(x), fresh)
 
 
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_no_layer_overwrites_what_its_neighbours_still_need(activation: str) -> None:
     """Every hidden activation, with batch norm before, after or absent, and with dropout."""
     for following, batch_norm, dropout in product(

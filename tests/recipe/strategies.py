@@ -11,13 +11,12 @@ from descend.network.init_names import BIAS_INITIALISERS, PARAMETERS, Choice, Nu
 from descend.optimizers.settings import OPTIMIZER_SETTINGS
 from descend.recipe import Recipe
 from descend.recipe.names import (
-    HIDDEN_ACTIVATIONS,
+    ACTIVATIONS,
     LOSSES,
     LOSSES_FOR,
     METRICS,
     METRICS_FOR,
     ON_PROBABILITIES,
-    OUTPUT_ACTIVATIONS,
     SPLITS,
     TASKS,
     WEIGHED_TASKS,
@@ -34,7 +33,7 @@ amounts = st.floats(0, 10) | st.floats(0, allow_infinity=False) | st.integers(0,
 positive = st.floats(0, allow_infinity=False, exclude_min=True) | st.integers(1, 9)
 shares = st.floats(0, 1, exclude_max=True) | st.just(0)
 units = st.integers(1, 40)
-activations = st.sampled_from(HIDDEN_ACTIVATIONS)
+activations = st.sampled_from(ACTIVATIONS)
 batch_norms = st.sampled_from([False, "before", "after"])
 
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
@@ -167,7 +166,7 @@ def network_tables(draw: st.DrawFn) -> dict[str, Any]:
             {
                 **shared,
                 "init": inits(),
-                "output": st.sampled_from(OUTPUT_ACTIVATIONS),
+                "output": st.sampled_from(ACTIVATIONS),
                 "outputs": units,
                 "output_init": inits(machines=False),
                 "output_bias_init": inits(biases=True),

@@ -13,7 +13,7 @@ from descend.errors import RecipeError
 from descend.optimizers.settings import OPTIMIZER_SETTINGS
 from descend.recipe import Recipe
 from descend.recipe.defaults import Facts, complete, outputs_for, with_scales
-from descend.recipe.names import HIDDEN_ACTIVATIONS, LOSSES_FOR, SPLITS, TASKS
+from descend.recipe.names import ACTIVATIONS, LOSSES_FOR, SPLITS, TASKS
 from tests.recipe.strategies import recipe_trees
 
 ALL_SPLITS = ("train", "validation", "test")
@@ -208,7 +208,7 @@ def test_the_initialiser_suits_the_activation(activation: str, init: str) -> Non
     assert (network.bias_init.name, network.output_bias_init.name) == ("zeros", "zeros")
 
 
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_layer_with_its_own_activation_gets_its_own_initialiser(activation: str) -> None:
     """A tanh layer in a ReLU network is drawn as in a tanh network."""
     alone = completed(network__activation=activation).network.init

@@ -14,7 +14,7 @@ from descend.network.init_names import BIAS_INITIALISERS, INITIALISERS
 from descend.optimizers.settings import OPTIMIZER_SETTINGS, SCHEDULE_SETTINGS
 from descend.recipe import Recipe, json_schema
 from descend.recipe.known import known_fields
-from descend.recipe.names import HIDDEN_ACTIVATIONS, LOSSES, OUTPUT_ACTIVATIONS, SPLITS, TASKS
+from descend.recipe.names import ACTIVATIONS, LOSSES, SPLITS, TASKS
 from tests.recipe.check_schema import violations
 from tests.recipe.strategies import recipes
 from tests.recipe.test_problems import WRONG_FIELDS
@@ -71,9 +71,9 @@ def test_wrong_fields_violate_the_schema(table: str, fields: dict[str, Any]) -> 
     ("name", "choices"),
     [
         ("data.task", TASKS),
-        ("network.activation", HIDDEN_ACTIVATIONS),
-        ("network.output", OUTPUT_ACTIVATIONS),
-        ("network.layers.activation", HIDDEN_ACTIVATIONS),
+        ("network.activation", ACTIVATIONS),
+        ("network.output", ACTIVATIONS),
+        ("network.layers.activation", ACTIVATIONS),
         ("network.batch_norm", (False, "before", "after")),
         ("training.loss", LOSSES),
         ("training.optimizer", OPTIMIZER_SETTINGS),

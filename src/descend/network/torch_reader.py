@@ -17,7 +17,6 @@ from descend.errors import NetworkError
 from descend.network.stack import Stack
 from descend.network.torch_modules import MODULES, parts_of
 from descend.network.weights import LayerShape, Weights, layer_shape
-from descend.recipe.names import HIDDEN_ACTIVATIONS
 
 ACTIVATIONS = {type(make()): name for name, make in MODULES.items()}
 LAYERS: dict[type[nn.Module], str] = {
@@ -151,10 +150,6 @@ def _groups(module: nn.Module) -> list[Group]:
             raise _wrong(place, "be Linear, or Flatten before it", layer)
     if not groups:
         raise NetworkError(f"a Sequential must hold a Linear: {_name(module)}", hint=ORDER)
-    for group in groups[:-1]:
-        if group.activation not in HIDDEN_ACTIVATIONS:
-            wanted = "stand behind the last Linear"
-            raise _wrong(group.places[ACTIVATION], wanted, MODULES[group.activation]())
     for kind in (NORM, DROPOUT):
         if kind in groups[-1].places:
             raise NetworkError(

@@ -22,6 +22,8 @@ INIT_FOR = {
     "softplus": "xavier_uniform",
     "exp": "xavier_uniform",
     "identity": "xavier_uniform",
+    "softmax": "xavier_uniform",
+    "log_softmax": "xavier_uniform",
     "selu": "lecun_normal",
 }
 RECTIFIED = "he_normal"

@@ -9,12 +9,11 @@ from pydantic import Field, model_validator
 from descend.recipe import checks
 from descend.recipe.fields import Amount, Count, Name, OneOf, Part, Share, Size, Whole, impossible
 from descend.recipe.init import BiasInit, Init
-from descend.recipe.names import HIDDEN_ACTIVATIONS, OUTPUT_ACTIVATIONS, TASKS
+from descend.recipe.names import ACTIVATIONS, TASKS
 
 __all__ = ["BiasInit", "Data", "Init", "Layer", "Network"]
 
-Activation = Annotated[str, OneOf(HIDDEN_ACTIVATIONS)]
-OutputActivation = Annotated[str, OneOf(OUTPUT_ACTIVATIONS)]
+Activation = Annotated[str, OneOf(ACTIVATIONS)]
 BatchNorm = Annotated[Literal[False, "before", "after"], OneOf((False, "before", "after"))]
 
 
@@ -117,7 +116,7 @@ class Network(Part):
     layers: tuple[Layer, ...] | None = Field(
         default=None, description="the hidden layers one by one, in place of `hidden`"
     )
-    output: OutputActivation | None = Field(
+    output: Activation | None = Field(
         default=None,
         description="the activation of the last layer; a loss on logits wants identity",
     )

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 TASKS = ("regression", "binary", "multiclass", "multilabel", "pixels", "autoencoder")
 
-HIDDEN_ACTIVATIONS = (
+ELEMENTWISE = (
     "sigmoid",
     "tanh",
     "relu",
@@ -23,7 +23,7 @@ HIDDEN_ACTIVATIONS = (
     "exp",
     "identity",
 )
-OUTPUT_ACTIVATIONS = (*HIDDEN_ACTIVATIONS, "softmax", "log_softmax")
+ACTIVATIONS = (*ELEMENTWISE, "softmax", "log_softmax")
 
 LOSSES = ("mse", "l1", "huber", "poisson", "bce", "cross_entropy", "nll")
 LOSSES_FOR: Mapping[str, tuple[str, ...]] = {

@@ -164,6 +164,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "D122": Fault({"network.activation": "exp"}, {"network.hidden": [8, 8, 8]}, "layer 1 of 4"),
     "D123": Fault({"network.output": "tanh"}, BLOBS, "layer 3 of 3"),
+    "D124": Fault({"network.activation": "softmax"}, {}, "layer 1 of 3"),
     "D130": Fault(
         {}, data=by(scale=200.0), healthy_data=by(), is_cured=False, place="feature 4 of 4"
     ),
