@@ -71,7 +71,10 @@ def command(
     from descend.diagnosis.proof import prove as proof_of
     from descend.intake import edits_for
     from descend.recipe.edits import parse_edit
+    from descend.runs.folder import is_watched
 
+    if is_watched(given):
+        return _show_watched(given, as_json)
     tell_of_downloads(quiet)
     changes = {**edits_for(seed, epochs), **dict(parse_edit(edit) for edit in edits)}
     place = None if fix is None else _place(fix, given)
@@ -103,6 +106,18 @@ def command(
             cure = proof.cure
             put(f"cured recipe: {place}" if cure else "no cure was found: nothing was written")
     return code
+
+
+def _show_watched(folder: str, as_json: bool) -> int:
+    """Print what was found in a loop that was watched; there is no recipe to train again."""
+    from descend.cli.findings import FOUND, put_examination
+    from descend.watching.folder import read_examination
+
+    examination = read_examination(folder)
+    if as_json:
+        put_json({"run": folder, **examination.to_json()})
+        return 0 if examination.is_healthy else FOUND
+    return put_examination(examination)
 
 
 def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:

@@ -60,6 +60,17 @@ class Examination:
             "seeds": self.seeds,
         }
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Examination:
+        """The examination that `to_json` returned, its findings' places in words."""
+        return cls(
+            [Finding.from_json(one) for one in document["findings"]],
+            document["ran"],
+            document["silent"],
+            {code: Margin(**margin) for code, margin in document["margins"].items()},
+            document["seeds"],
+        )
+
 
 def examine(
     records: Sequence[Record],

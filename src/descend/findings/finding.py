@@ -43,6 +43,11 @@ class Remedy:
     def to_json(self) -> dict[str, Any]:
         return {"edits": dict(self.edits), "why": self.why, "write": self.write}
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Remedy:
+        """The remedy that `to_json` returned."""
+        return cls(document["edits"], document["why"], document["write"])
+
 
 def edit(field_name: str, value: Any, why: str = "") -> Remedy:
     """The remedy that changes one field of the recipe."""
@@ -99,6 +104,19 @@ class Finding:
             "remedies": [remedy.to_json() for remedy in self.remedies],
             "consequences": [one.to_json() for one in self.consequences],
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Finding:
+        """The finding that `to_json` returned, its place in words."""
+        place = document["place"]
+        return cls(
+            **{
+                **document,
+                "place": None if place is None else Place(place),
+                "remedies": [Remedy.from_json(one) for one in document["remedies"]],
+                "consequences": tuple(cls.from_json(one) for one in document["consequences"]),
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ try:
 except ImportError:  # Windows: two processes that resume one folder are not kept apart
     fcntl = None  # type: ignore[assignment]
 
+WATCHED = "watched"
 FACTS = ("status", "seeds", "device", "threads", "data")  # what no run.json is without
 
 
@@ -75,6 +76,11 @@ class RunFolder:
     def open(cls, path: Path | str) -> RunFolder:
         """An existing folder of a run."""
         folder = cls(Path(path))
+        if is_watched(folder.path):
+            raise RunError(
+                f"RUN must hold a network: {str(path)!r} is of a loop that was watched",
+                hint=f"`descend diagnose {path}` prints what was found in it",
+            )
         if not folder.facts.is_file() or not folder.recipe.is_file():
             raise RunError(
                 f"RUN must be the folder of a run, with recipe.toml and run.json: {str(path)!r}",
@@ -142,6 +148,15 @@ class RunFolder:
     def remove(self) -> None:
         """Nothing came of the run."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def is_watched(path: Path | str) -> bool:
+    """Whether a folder is one that `descend.watch` made: of somebody else's loop, no network."""
+    facts = Path(path) / "run.json"
+    if not facts.is_file():
+        return False
+    known = files.read_json(facts)
+    return isinstance(known, dict) and known.get("kind") == WATCHED
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +80,10 @@ def read_listed(folder: Path) -> Listed:
     if (folder / FACTS[1]).exists():
         name, listed = FACTS[1], _listed_comparison
     try:
-        return listed(folder, json.loads((folder / name).read_text(encoding="utf-8")))
+        facts = json.loads((folder / name).read_text(encoding="utf-8"))
+        if facts.get("kind") == "watched":
+            listed = _listed_watched
+        return listed(folder, facts)
     except OSError as error:
         return Listed(folder, "broken", reason=f"{name}: {error.strerror}")
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -140,6 +144,19 @@ def _listed_comparison(folder: Path, facts: Mapping[str, Any]) -> Listed:
     )
 
 
+def _listed_watched(folder: Path, facts: Mapping[str, Any]) -> Listed:
+    value = facts["metrics"].get("train/loss")
+    return Listed(
+        folder=folder,
+        status=_status(folder, facts),
+        name=str(facts["name"]),
+        metric=None if value is None else "train/loss",
+        value=value,
+        created=datetime.fromisoformat(facts["created"]).astimezone(),
+        seconds=facts["seconds"],
+    )
+
+
 def _status(folder: Path, facts: Mapping[str, Any]) -> str:
     status = str(facts["status"])
     return "unfinished" if status == "running" and not _is_in_training(folder) else status
@@ -157,16 +174,22 @@ def _epochs_so_far(folder: Path) -> int | None:
 
 
 def _is_in_training(folder: Path) -> bool:
-    """Whether a process holds the lock that `RunFolder.locked` takes."""
+    """Whether a process holds the lock that `RunFolder.locked` takes, or that of a watch."""
     if fcntl is None:
         return False
+    recipe = folder / "recipe.toml"
     try:
-        with (folder / "recipe.toml").open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        file = os.open(recipe if recipe.exists() else folder, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
         return False
+    finally:
+        os.close(file)
     return False
 
 

@@ -11,6 +11,9 @@ from torch import Tensor
 
 LARGE = 4.0  # a factor beyond is one of mixed precision, which changes from step to step
 LOST = 3  # losses in a row that are no numbers
+WINDOWS = 50
+LONG = 20  # losses, whose mean tells more than each of them
+FEWEST = 12  # windows
 
 Numbers = NDArray[np.float64]
 
@@ -29,9 +32,12 @@ class Curve:
 
     def look(self, root: Tensor, factor: float) -> None:
         """Learn from a sampled backward pass what the next ones will begin with."""
+        was_on = self.is_on
         self.is_on = root.is_cpu and root.numel() == 1 and 0 < abs(factor) <= LARGE
-        if factor != self._factors[-1][1]:
-            self._factors.append((max(0, len(self.values) - 1), factor))
+        if self.is_on and not was_on:
+            self.add(root)
+        if self.is_on and factor != self._factors[-1][1]:
+            self._factors.append((len(self.values) - 1, factor))
 
     def add(self, root: Tensor) -> bool:
         """Keep a loss; whether it is a number."""
@@ -57,3 +63,11 @@ class Curve:
         which = [bisect_right(places, place) - 1 for place in range(len(values))]
         divided: Numbers = values / factors[which]
         return divided
+
+    def means(self, most: int = WINDOWS) -> Numbers:
+        """The mean losses of windows of equal length, (windows,); empty where they are too few."""
+        losses = self.losses
+        windows = min(most, len(losses) // LONG)
+        if windows < FEWEST:
+            return np.zeros(0)
+        return np.array([part.mean() for part in np.array_split(losses, windows)])

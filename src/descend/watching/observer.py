@@ -8,6 +8,8 @@ from functools import wraps
 from time import perf_counter
 from typing import Any, Concatenate, ParamSpec
 
+import numpy as np
+import polars
 from torch import Tensor, is_grad_enabled, nn
 from torch.compiler import is_compiling
 from torch.optim import Optimizer
@@ -147,6 +149,7 @@ class Observer:
             settings,
             "diverged" if self.is_lost else status,
             planned=self.step + 1 if status != "running" else 0,
+            means=self.curve.means(),
             is_plain=self._is_plain,
         )
 
@@ -169,6 +172,20 @@ class Observer:
     def _before_part(self, part: nn.Module, args: Any, kwargs: Any) -> None:
         if not is_compiling() and not (self.order.awaits and is_grad_enabled()):
             self._begin_pass(part, args, kwargs)
+
+    def metrics(self) -> polars.DataFrame:
+        """The loss of each step, or of those that were sampled where the others were not seen."""
+        losses, rows = self.curve.losses, self.samples.rows
+        steps = self.samples.steps
+        if len(losses) >= len(rows):
+            first = rows[0].step if rows else 0
+            per_step = max(1.0, len(losses) / max(1, self.step + 1 - first))
+            steps = first + (np.arange(len(losses)) / per_step).astype(np.int64)
+        else:
+            losses = self.samples.losses
+        frame = polars.DataFrame({"step": steps, "train/loss": losses})
+        means = frame.group_by("step", maintain_order=True).mean()
+        return means.select(polars.lit(0, polars.Int32).alias("run"), "step", "train/loss")
 
     @guarded
     def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:

@@ -121,11 +121,13 @@ def record_of(
     status: str,
     *,
     planned: int,
+    means: Numbers,
     is_plain: bool = True,
 ) -> Record:
     """The record of a loop; settings: of loss and optimizer, under the names of a recipe.
 
-    planned: how many steps it has, 0 where nobody knows yet; is_plain: whether the loss is one that
+    planned: how many steps it has, 0 where nobody knows yet; means: of the losses of all steps, in
+    windows of equal length, which stand for epochs; is_plain: whether the loss is one that
     a formula says the chance loss of.
     """
     steps, losses = samples.steps, samples.losses
@@ -143,7 +145,9 @@ def record_of(
         steps=steps,
         losses=losses,
         quantities=quantities,
+        curves={"train/loss": means} if len(means) else {},
         planned_steps=planned,
+        steps_per_epoch=max(1, planned // max(1, len(means))),
         status=status,
         units=_units(layers, samples),
         seen=Seen(**settings),

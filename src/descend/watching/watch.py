@@ -16,6 +16,8 @@ from descend.errors import NetworkError
 from descend.findings.finding import Finding
 from descend.findings.record import Record
 from descend.findings.rule import rules
+from descend.runs.facts import setting
+from descend.watching.folder import Seen, WatchedFolder
 from descend.watching.observer import Observer
 from descend.watching.optimizers import Optimizers
 from descend.watching.telling import Telling
@@ -46,16 +48,16 @@ class Watch:
         _check(model, loss, every)
         given = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer or ())
         self.name = name or type(model).__name__
-        self.out = out
         self.status = "running"
         self.failure: str | None = None
         self.examination: Examination | None = None
         self.observer = Observer(
             model, loss, Optimizers(given), every, self._look_now_and_then, self._step_aside
         )
+        self._folder = None if out is None else WatchedFolder(out, self.name)
         self._telling = Telling(quiet=quiet)
         self._is_on = self._is_over = False
-        self._looked = 0.0
+        self._began = self._looked = 0.0
         self._look_takes = FIRST_LOOK
 
     def start(self) -> Self:
@@ -64,7 +66,7 @@ class Watch:
             return self
         rules()  # imports them now, not in the middle of the loop
         self._is_on = True
-        self._looked = perf_counter()
+        self._began = self._looked = perf_counter()
         self.observer.attach()
         return self
 
@@ -94,6 +96,12 @@ class Watch:
         self.stop("finished" if kind is None else "stopped early")
 
     @property
+    def folder(self) -> Path | None:
+        """That of the run, once there is one."""
+        is_there = self._folder is not None and self._folder.path.is_dir()
+        return self._folder.path if self._folder is not None and is_there else None
+
+    @property
     def findings(self) -> Sequence[Finding]:
         """What was found so far, causes first."""
         return () if self.examination is None else self.examination.findings
@@ -114,6 +122,7 @@ class Watch:
             return
         examination = self.look()
         self._telling.tell(self.observer.step, examination.findings)
+        self._save(examination)
         self._looked = perf_counter()
         self._look_takes = self._looked - begin
 
@@ -121,7 +130,30 @@ class Watch:
         if reason := self._saw_nothing():
             self._telling.say(reason)
         else:
-            self._telling.sum_up(self.look())
+            examination = self.look()
+            self._telling.sum_up(examination)
+            self._save(examination)
+            if self._folder is not None:
+                self._folder.close()
+                self._telling.say(f"run: {self._folder.path}")
+
+    def _save(self, examination: Examination) -> None:
+        if self._folder is None:
+            return
+        observer, order = self.observer, self.observer.order
+        losses = observer.samples.losses
+        facts = {
+            "name": self.name,
+            "status": self.status,
+            "seconds": round(perf_counter() - self._began, 3),
+            "steps": order.steps,
+            "loop": vars(observer.conduct.loop(observer.anatomy)),
+            "layers": [vars(layer) for layer in self.record().layers],
+            "metrics": {"train/loss": float(losses[-1])} if len(losses) else {},
+            **setting(next(iter(observer.anatomy.parameters.values())).device),
+        }
+        trace = observer.samples.frame(len(observer.layers))
+        self._folder.write(Seen(facts, trace, observer.metrics(), examination))
 
     def _saw_nothing(self) -> str | None:
         order, anatomy = self.observer.order, self.observer.anatomy
