@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from descend.data.examples import Examples
 from descend.data.names import SOURCES, tasks_of
+from descend.data.sources import load
 from descend.diagnosis.checking import check
 from descend.laboratory import find_lab, lab_names
+from descend.recipe.defaults import with_scales
+from descend.recipe.model import Data
 
 MNIST_LIKE = ("mnist", "fashion-mnist")
 TASKS = [
@@ -52,6 +57,12 @@ VARIANTS = [
 ]
 
 
+@cache
+def loaded(data: Data, folder: Path | None) -> Examples:
+    """The examples of most labs are the same ones, and to read them takes most of the time."""
+    return load(data, folder)
+
+
 def alarms(recipe: object, **also: object) -> set[str]:
     looked = check(recipe, **also)  # type: ignore[arg-type]
     everything = [one for root in looked.findings for one in (root, *root.consequences)]
@@ -77,4 +88,5 @@ def test_a_lab_raises_no_alarm_but_those_that_it_shows(
         recipe = recipe.edited({"data.limit": 1000, "data.test": 200, "training.epochs": epochs})
     name = f"{lab}/{variant}"
     shown = [codes for start, codes in ON_PURPOSE.items() if name.startswith(start)]
-    assert alarms(recipe, data_dir=folder, seeds=2) <= set().union(*shown)
+    examples = loaded(with_scales(recipe).data, folder)
+    assert alarms(recipe, data=examples, seeds=2) <= set().union(*shown)
