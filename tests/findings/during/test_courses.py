@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from descend.findings.finding import Finding
 from descend.findings.record import Record
+from descend.findings.rule import rules
 from tests.findings.scenes import codes, diagnosed, found
 
 SGD = {"training.optimizer": "sgd"}
@@ -96,3 +99,22 @@ def test_a_shift_is_placed_where_the_layer_above_has_to_follow() -> None:
     ]
     assert max(np.abs(mean - mean[0]).max() for mean in means) > 0.1  # of outputs from 0 to 1
     assert finding.numbers["shift"] > 2
+
+
+@pytest.mark.parametrize(("before", "codes_due"), [(1.0, {"D203"}), (1000.0, {"D202", "D203"})])
+def test_what_ceases_to_be_a_number_has_exploded_only_if_it_grew(
+    before: float, codes_due: set[str]
+) -> None:
+    record = diagnosed().records[0]
+    losses, slopes = record.losses.copy(), record.quantities["gradient_norm"].copy()
+    losses[-1], slopes[-1] = np.nan, np.nan
+    slopes[-4:-1] *= before
+    weights = np.where(np.isnan(slopes), np.nan, record.quantities["weight_norm"])
+    lost = replace(
+        record,
+        losses=losses,
+        quantities={**record.quantities, "gradient_norm": slopes, "weight_norm": weights},
+        status="diverged",
+    )
+    during = [rule for rule in rules() if rule.code in ("D202", "D203")]
+    assert {one.code for rule in during for one in rule.findings(lost)[0]} == codes_due

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from descend.findings.course import end_loss, gradient_size, scale, start_loss
 from descend.findings.finding import Finding, Margin, edit
@@ -13,6 +14,8 @@ from descend.findings.rule import finding
 GROWTH = 100.0  # times its first size
 A_LAYER = 10.0  # from one layer to the one below
 RISEN = 2.0  # times the first loss, or that of chance
+TREND = 10.0  # times its first size: of a gradient that is on its way up
+FEWEST = 3  # samples that show whether it is
 
 
 @finding("D202", "error", leads_to=("D203", "D204", "D205", "D210", "D211", "D212", "D303"))
@@ -24,7 +27,8 @@ def exploding_gradient(record: Record) -> Finding | Margin | None:
     Why it matters: one step throws the weights out of all range.
     Remedy: a smaller rate, `training.clip_norm = 1.0`, initial weights of the right spread, scaled
     inputs.
-    Not a fault: large gradients under which the loss falls.
+    Not a fault: large gradients under which the loss falls; numbers that ceased to be numbers from
+    one sample to the next, after gradients that did not grow.
     Reference: Pascanu, Mikolov & Bengio 2013.
     """
     if not record.layers or not len(record.steps):
@@ -37,7 +41,8 @@ def exploding_gradient(record: Record) -> Finding | Margin | None:
     backward = float(np.max(first[:-1] / np.maximum(first[1:], 1e-12))) if len(first) > 1 else 1.0
     has_risen = end_loss(record) > RISEN * max(start_loss(record), scale(record))
     layer = record.layers[int(growth.argmax())]
-    if not has_risen or (growth.max() < GROWTH and backward < A_LAYER):
+    is_large = backward >= A_LAYER or (growth.max() >= GROWTH and not _is_sudden(sizes))
+    if not has_risen or not is_large:
         return Margin("largest gradient beside the first", float(growth.max()), GROWTH)
     since = int(record.steps[int(np.argmax(finite.max(axis=1) > GROWTH * first.max()))])
     if growth.max() < GROWTH:
@@ -55,6 +60,14 @@ def exploding_gradient(record: Record) -> Finding | Margin | None:
             edit("training.lr", (record.training.lr or 0) / 10, "shorter steps"),
         ],
     )
+
+
+def _is_sudden(sizes: NDArray[np.float64]) -> bool:
+    """Whether gradients (samples, layers) that did not grow were no numbers in the next sample."""
+    finite = sizes[np.isfinite(sizes).all(axis=1)]
+    if len(finite) == len(sizes) or len(finite) < FEWEST:
+        return False
+    return bool((finite < TREND * np.maximum(finite[0], 1e-12)).all())
 
 
 def _number(value: float) -> str:
