@@ -148,8 +148,11 @@ def test_every_loss_is_kept_where_that_costs_nothing() -> None:
         scene.run(12)
     sampled, every = watch.record(), watch.observer.curve.losses
     assert list(sampled.steps) == [0, 4, 8]
-    assert len(every) == 11  # the first one shows that it costs nothing
-    np.testing.assert_array_equal(sampled.losses[1:], every[[3, 7]])
+    assert len(every) == 12
+    np.testing.assert_array_equal(sampled.losses, every[::4])
+    metrics = watch.observer.metrics()
+    assert metrics["step"].to_list() == list(range(12))
+    np.testing.assert_array_equal(metrics["train/loss"], every)
 
 
 def dying(bias: float) -> Scene:

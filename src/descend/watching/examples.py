@@ -16,7 +16,7 @@ from descend.watching.losses import LossSeen
 
 KEPT = 512  # examples whose values are kept
 MOST = 1 << 20  # values of them
-EACH = 20  # labels of each class, on average, that tell how the classes are shared out
+EACH = 10  # labels of each class, on average, that tell how the classes are shared out
 TASKS = {
     "cross_entropy": "multiclass",
     "nll": "multiclass",
@@ -104,7 +104,7 @@ def entropy(counts: Numbers) -> float | None:
     None where too few were seen. Reference: Miller 1955.
     """
     n, present = counts.sum(), counts[counts > 0]
-    if n < len(present) * EACH / 2:
+    if n < len(present) * EACH:
         return None
     share = present / n
     return float(-(share * np.log(share)).sum() + (len(present) - 1) / (2 * n))
@@ -112,7 +112,7 @@ def entropy(counts: Numbers) -> float | None:
 
 def _constant(loss: str, targets: Numbers | None) -> float | None:
     """The loss of the best constant answer."""
-    if targets is None or len(targets) < EACH:
+    if targets is None or len(targets) < 2 * EACH:
         return None
     if loss == "mse":
         return float(targets.var(axis=0).mean())

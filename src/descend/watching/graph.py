@@ -146,12 +146,13 @@ def follow(ends: Iterable[Tensor], starts: Mapping[Node, int]) -> dict[int, Foun
     """What stands behind each layer, from the tensors that go into others, or out of the network.
 
     starts: the numbers of layers by the nodes of what they gave. A layer whose results take several
-    ways has the first activation on any of them.
+    ways has the activation on any of them, and one that no rule knows where any is bent otherwise.
     """
     found: dict[int, Found] = {}
     for start, behind in _ways(ends, starts):
         before = found.get(start)
-        if before is None or before.activation in ("identity", BENT):
+        is_bent = behind.activation == BENT
+        if before is None or is_bent or before.activation == "identity":
             found[start] = behind
     return found
 

@@ -94,4 +94,5 @@ def values_of(activities: Sequence[Tensor | None], movement: Tensor) -> Numbers:
     ratio = torch.where(changes == 0, changes, changes / sizes)
     columns = [torch.stack(seen) if seen else nothing.new_empty(0, len(nothing))]
     columns.append(torch.stack([gradients, sizes, ratio], dim=1))
-    return np.array(torch.cat(columns, dim=1))
+    values: Numbers = torch.cat(columns, dim=1).numpy().copy()  # a tensor more would live on in it
+    return values
