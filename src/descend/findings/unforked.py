@@ -27,6 +27,8 @@ def is_watched(record: Record) -> bool:
 
 def step_size(record: Record) -> Numbers:
     """The update ratio of the middle layer at each sampled step at which something moved."""
+    if not record.layers:
+        raise NotMeasured
     ratios = np.stack([record.series("update_ratio", layer) for layer in record.layers], axis=1)
     ratios = np.where(np.isinf(ratios), np.nan, ratios)
     ratios = ratios[~np.isnan(ratios).all(axis=1)]
