@@ -28,14 +28,17 @@ def main() -> None:
     given = options().parse_args()
     if (folder := folder_of(given)) is None:
         return
-    from corpus.beside import verdicts_in
+    from corpus.beside import outcomes_in, verdicts_in
     from corpus.cases import chosen, read
     from corpus.verdicts import Means
 
     one_thread()
     cases = chosen(read(folder), given.only, given.origin, given.half)
     means = Means(folder, given.data_dir, given.seeds, given.seconds)
-    outcomes = told(in_turn(partial(outcome, means=means), cases, given.jobs), len(cases))
+    if given.again is not None:
+        outcomes = outcomes_in(given.again, cases)
+    else:
+        outcomes = told(in_turn(partial(outcome, means=means), cases, given.jobs), len(cases))
     ours = verdicts_in(given.descend)
     print(tables(outcomes, ours))
     asked = {name: getattr(given, name) for name in ("only", "origin", "half", "seeds", "seconds")}
@@ -46,6 +49,9 @@ def options() -> Any:
     """What can be asked on the command line."""
     parser = case_options(__doc__)
     parser.set_defaults(seconds=SECONDS)
+    parser.add_argument(
+        "--again", type=Path, metavar="FILE", help="what --json wrote before: train nothing"
+    )
     parser.add_argument(
         "--descend", type=Path, nargs="+", default=(), metavar="FILE", help="descend's verdicts"
     )
@@ -177,6 +183,7 @@ def document(outcomes: Sequence[Any], ours: Mapping[str, Any]) -> dict[str, Any]
                 "role": one.case.role,
                 "usable_as": one.case.use,
                 "verdicts": {name: verdict.to_json() for name, verdict in one.verdicts.items()},
+                "fires": [[*symptom, fires] for symptom, fires in one.fires.items()],
             }
             for one in outcomes
         ],

@@ -6,8 +6,10 @@ project, and `benchmarks/published_rules.py` counts it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,14 @@ from descend.recipe.model import Data
 
 pytest.importorskip("benchmarks.published", reason="the benchmarks are not part of this package")
 
-from benchmarks.corpus.beside import Outcome, agreed, rules_in, said_by_tools, summarised
+from benchmarks.corpus.beside import (
+    Outcome,
+    agreed,
+    outcomes_in,
+    rules_in,
+    said_by_tools,
+    summarised,
+)
 from benchmarks.corpus.cases import Case
 from benchmarks.corpus.verdicts import Named, Verdict
 from benchmarks.published import monitor
@@ -347,6 +356,18 @@ def test_a_rule_is_counted_by_the_kind_of_case() -> None:
     row = rows["UMLAUT", "high dropout"]
     assert row == {"faulty": (2, 2), "right": (1, 2), "fixed": (1, 1), "healthy": (1, 1)}
     assert "2 of 2" in by_rule(TOOLS, rows)
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    done = outcome("positive", "faulty", known_faults=KNOWN)
+    row = {
+        "id": done.case.id,
+        "verdicts": {name: verdict.to_json() for name, verdict in done.verdicts.items()},
+        "fires": [[*symptom, fires] for symptom, fires in done.fires.items()],
+    }
+    path = tmp_path / "outcomes.json"
+    path.write_text(json.dumps({"cases": [row]}), encoding="utf-8")
+    assert outcomes_in(path, [done.case, outcome("negative", "fixed").case]) == [done]
 
 
 def test_what_a_tool_said_itself_is_compared() -> None:

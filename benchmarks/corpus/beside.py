@@ -28,12 +28,27 @@ class Outcome:
 
 def verdicts_in(paths: Sequence[Path]) -> dict[str, Verdict]:
     """descend's verdicts by case, from what diagnosis.py wrote; the last file has the last word."""
-    verdicts = {}
-    for path in paths:
-        for one in json.loads(path.read_text(encoding="utf-8"))["cases"]:
-            named = tuple(Named(**_of(Named, row)) for row in one["named"])
-            verdicts[one["id"]] = Verdict(**{**_of(Verdict, one), "named": named})
-    return verdicts
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return {one["id"]: _verdict(one) for document in documents for one in document["cases"]}
+
+
+def outcomes_in(path: Path, cases: Sequence[Case]) -> list[Outcome]:
+    """What an earlier run wrote of these cases."""
+    rows = {one["id"]: one for one in json.loads(path.read_text(encoding="utf-8"))["cases"]}
+    return [
+        Outcome(
+            case,
+            {name: _verdict(row) for name, row in rows[case.id]["verdicts"].items()},
+            {(tool, name): fires for tool, name, fires in rows[case.id]["fires"]},
+        )
+        for case in cases
+        if case.id in rows
+    ]
+
+
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    named = tuple(Named(**_of(Named, one)) for one in row["named"])
+    return Verdict(**{**_of(Verdict, row), "named": named})
 
 
 def _of(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:

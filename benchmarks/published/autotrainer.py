@@ -28,6 +28,7 @@ EXPLOSION = (
     *("exploding_gradient", "unbounded_activation", "init_scale_too_large", "lr_too_high"),
     *("unscaled_target", "nan_loss"),
 )
+BEGUN_BADLY = ("init_scale_too_small", "init_gain_mismatch", "symmetry_init")  # draw them again
 HEADS = {"bce": "sigmoid", "cross_entropy": "softmax"}
 
 
@@ -148,7 +149,10 @@ FIVE = (
     Symptom(
         "dying ReLU",
         "≥ 70 % of the gradient's numbers are exactly 0",
-        ("dying_relu", "relu_bottleneck", "relu_on_output"),
+        (
+            *("dying_relu", "relu_bottleneck", "relu_on_output", "activation_choice"),
+            *BEGUN_BADLY,
+        ),
         _checked(lambda seen, epochs, look: seen.network["zero_gradients"][look] >= ZEROS),
     ),
     Symptom(
@@ -160,7 +164,10 @@ FIVE = (
     Symptom(
         "slow convergence",
         "no epoch gains 0.01 of accuracy, and this is below 0.6",
-        ("slow_convergence", "lr_too_low", "too_few_epochs", "optimizer_choice"),
+        (
+            *("slow_convergence", "lr_too_low", "too_few_epochs", "optimizer_choice"),
+            *BEGUN_BADLY,
+        ),
         _at_end(_is_slow),
     ),
 )

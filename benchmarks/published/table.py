@@ -59,10 +59,13 @@ def agreements(counts: Mapping[str, Mapping[str, tuple[int, int]]]) -> str:
 
 def causes_of(tools: Sequence[Tool]) -> str:
     """What each symptom is taken for."""
-    lines = _head(["tool", "symptom", "causes"])
+    lines, shown = _head(["tool", "symptom", "causes"]), []
     for tool in tools:
-        for symptom in tool.symptoms:
-            causes = ", ".join(f"`{cause}`" for cause in symptom.causes) or "none"
+        for symptom in tool.symptoms if tool.names_causes else ():
+            if symptom in shown:
+                continue
+            shown.append(symptom)
+            causes = ", ".join(f"`{cause}`" for cause in symptom.causes)
             lines.append(_row([tool.name, symptom.name, causes]))
     return "\n".join(lines)
 
