@@ -100,10 +100,20 @@ class Anatomy:
         return {module: named for module, named in self.moded.items() if module in inside}
 
     def number_unseen(self) -> None:
-        """Number the layers as they are written down, where no call of any was seen."""
-        if not self.order:
-            for part in self.parts.values():
-                self.call(part)
+        """Number the layers as they are written down, where calls of some cannot be seen."""
+        is_hidden = any(part.module in self.hidden and not part.number for part in self.written)
+        if self.order and not is_hidden:
+            return
+        shown = [part for part in self.written if part.number or part.module in self.hidden]
+        self.order.clear()
+        for part in shown or self.written:
+            part.number = 0
+            self.call(part)
+
+    @property
+    def written(self) -> list[Part]:
+        """All layers, as they are written down."""
+        return list(self.parts.values())
 
     def call(self, part: Part) -> None:
         """Number a layer when it is called for the first time."""

@@ -97,10 +97,10 @@ class Observer:
     def attach(self) -> None:
         """Follow the loop from now on."""
         self.optimizers.know(self.anatomy.parameters.values())
-        self._handles = [
-            self.model.register_forward_pre_hook(self._before_pass, with_kwargs=True),
-            register_optimizer_step_post_hook(self._after_step),
-        ]
+        self._handles = [register_optimizer_step_post_hook(self._after_step)]
+        if self.model._compiled_call_impl is None:  # else it would be called while compiling only
+            before = self.model.register_forward_pre_hook(self._before_pass, with_kwargs=True)
+            self._handles.append(before)
         self._doors = [
             part.register_forward_pre_hook(self._before_part, with_kwargs=True)
             for part in self.anatomy.doors(self.model)
