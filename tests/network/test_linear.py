@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 from torch.nn import functional
 
 from descend.network.linear import Linear
@@ -53,3 +55,32 @@ def test_runs_may_share_their_examples_in_memory() -> None:
         linear.backward(dz)
         found.append((z, linear.dw, linear.db))
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("runs", "batch", "fan_in", "fan_out", "is_wanted"),
+    [(3, 8, 12, 10, True), (1, 8, 12, 10, False), (3, 2, 6, 5, False), (2, 4, 80, 60, False)],
+)
+def test_gradients_made_in_room_of_their_own_arrive_between_their_neighbours(
+    runs: int, batch: int, fan_in: int, fan_out: int, is_wanted: bool
+) -> None:
+    """Small layers of several runs take a detour to the same numbers, and fill nothing else."""
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    weights = fan_in * fan_out
+    theta, gradient = drawn(runs, weights + 7), torch.full((runs, weights + 7), torch.pi).double()
+    w, dw = (one[:, 3 : 3 + weights].view(runs, fan_in, fan_out) for one in (theta, gradient))
+    b, db = drawn(runs, 1, fan_out), torch.empty(runs, 1, fan_out, dtype=torch.float64)
+    room = drawn(runs * weights + 5)
+    before = room.clone()
+    linear = Linear(w, b, dw, db, batch, is_first=False, room=room)
+    x, dz = drawn(runs, batch, fan_in), drawn(runs, batch, fan_out)
+    linear.forward(x)
+    linear.backward(dz)
+    torch.testing.assert_close(dw, torch.einsum("rbi,rbo->rio", x, dz), rtol=1e-12, atol=1e-12)
+    assert (gradient[:, :3] == torch.pi).all()
+    assert (gradient[:, 3 + weights :] == torch.pi).all()
+    assert is_wanted is not torch.equal(room, before)

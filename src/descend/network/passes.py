@@ -6,6 +6,7 @@ statistics to forget about. A pass owns the buffers for one size of batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -14,7 +15,7 @@ from torch import Tensor
 from descend.network.activations import ACTIVATIONS, Activation, Identity
 from descend.network.batch_norm import BatchNorm, FrozenBatchNorm
 from descend.network.dropout import Dropout
-from descend.network.linear import Linear
+from descend.network.linear import Linear, wants_room
 from descend.network.losses import Objective
 from descend.network.stack import BlockViews, Stack
 from descend.network.woven import Weave, WovenLinear, is_worth_weaving
@@ -51,11 +52,12 @@ class TrainingPass:
         self.penalties: list[tuple[Tensor, Tensor, Tensor | None, Tensor | None]] = []
         self.weave = Weave(stack, batch) if is_worth_weaving(stack, batch) else None
         held = self.weave or stack
+        room = None if self.weave else room_for([views.w for views in stack.views], batch)
         self.weight_slopes = [slopes.w for slopes in held.slopes]
         self.weight_factor = weight_factor
         for place, block in enumerate(stack.blocks):
             views, slopes = held.views[place], held.slopes[place]
-            linear = linear_of(views, slopes, self.weave, batch, is_first=place == 0)
+            linear = linear_of(views, slopes, self.weave, batch, is_first=place == 0, room=room)
             activation = ACTIVATIONS[block.activation]()
             self.activations.append(activation)
             self.layers += [linear, activation]
@@ -146,13 +148,25 @@ class EvaluationPass:
 
 
 def linear_of(
-    views: BlockViews, slopes: BlockViews, weave: Weave | None, batch: int, *, is_first: bool
+    views: BlockViews,
+    slopes: BlockViews,
+    weave: Weave | None,
+    batch: int,
+    *,
+    is_first: bool,
+    room: Tensor | None,
 ) -> Linear | WovenLinear:
     """The affine map of a block."""
     parameters = views.w, views.b, slopes.w, slopes.b
     if weave is None:
-        return Linear(*parameters, batch, is_first=is_first)
+        return Linear(*parameters, batch, is_first=is_first, room=room)
     return WovenLinear(*parameters, weave, batch, is_first=is_first)
+
+
+def room_for(weights: Sequence[Tensor], batch: int) -> Tensor | None:
+    """Room for the gradient of the largest of those weights that want it."""
+    sizes = [w.numel() for w in weights if wants_room(w, batch)]
+    return weights[0].new_empty(max(sizes)) if sizes else None
 
 
 def batch_norm_of(
