@@ -139,7 +139,7 @@ def by_watching(case: Case, means: Means) -> tuple[Told, list[Named], float, Seq
         findings = in_order(list({_what(one): one for one in found}.values()))
         if until == loop.total or names_a_cause(findings):
             break
-    return loop.recipe, named_by(findings, loop.recipe), until / loop.total, examination.ran
+    return loop.recipe, named_by(findings, loop.recipe), until / max(1, loop.total), examination.ran
 
 
 def before_a_step(recipe: Told, arrays: Arrays, means: Means) -> list[Finding]:

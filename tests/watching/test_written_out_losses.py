@@ -52,3 +52,18 @@ def test_a_logarithm_in_front_of_nll_is_part_of_the_loss(
 )
 def test_what_is_made_of_one_loss_for_each_example_is_known(loss: Loss, reduction: str) -> None:
     assert watched(loss, EACH).training.reduction == reduction
+
+
+class OfProbabilities(nn.Module):
+    """A criterion of somebody's own."""
+
+    def forward(self, p: Tensor, y: Tensor) -> Tensor:
+        """Cross-entropy of probabilities."""
+        return F.nll_loss(p.clamp_min(1e-7).log(), y)
+
+
+def test_a_criterion_of_an_unknown_kind_is_read_off_its_graph() -> None:
+    criterion = OfProbabilities()
+    record = watched(criterion, criterion, nn.Softmax(-1))
+    assert (record.training.loss, record.training.loss_on) == ("cross_entropy", "probabilities")
+    assert (record.loop.labels, record.loop.outputs, record.loop.output_shape) == (3, 3, None)

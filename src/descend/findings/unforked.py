@@ -8,13 +8,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from descend.findings.course import FEW_STEPS, course, end_loss, scale, start_loss
+from descend.findings.course import FEW_STEPS, LEARNS, course, end_loss, learns, scale, start_loss
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Numbers, Record
 
 LONG = 0.1  # of a layer's weights at once, step after step: what was learnt is overwritten
 THROWN = 2.0  # times the first loss, or that of chance: where steps that are too long lead
+FAR = 100.0  # times the first loss, or that of chance
 SHORT = 1e-3  # of a layer's weights: usual rates move them further
+ROUNDING = 6e-8  # of a number in single precision: half its last digit
 FALLS = 0.6  # of neighbouring parts of the course: more of them go down than chance has it
 PARTS = 10
 BLOCKS, EACH = 24, 5  # samples
@@ -49,6 +51,16 @@ def thrown_up(record: Record) -> float:
     return float(finite.max()) / max(start_loss(record), scale(record))
 
 
+def is_lost_in_rounding(record: Record) -> bool:
+    """Whether steps along a gradient are too small to change a number, and nothing is learnt."""
+    if not record.layers or not len(record.losses):
+        raise NotMeasured
+    slopes = [record.series("gradient_norm", layer) for layer in record.layers]
+    if not all(bool((slope > 0).all()) for slope in slopes) or record.status == "diverged":
+        return False
+    return float(step_size(record).max()) < ROUNDING and not learns(record)
+
+
 def falls_steadily(record: Record) -> bool:
     """Whether the loss goes down part after part, and not in one fall that is over."""
     losses = course(record)
@@ -78,5 +90,11 @@ def blocks(record: Record) -> tuple[Numbers, float]:
 
 
 def comes_to_nothing(record: Record) -> bool:
-    """Whether a loop that is over ended no lower than it began, or than chance."""
-    return record.is_over and not end_loss(record) < 0.97 * scale(record)
+    """Whether a loop that is over ended no lower than it began, or than chance.
+
+    One that goes on does not come back from where it has been thrown a hundred times as high.
+    """
+    end, unit = end_loss(record), scale(record)
+    if not record.is_over:
+        return end > FAR * max(start_loss(record), unit)
+    return not end < LEARNS * unit

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf, isfinite
 
 import torch
 from torch import Tensor
 
 from descend.watching.anatomy import Anatomy
 
-ALONG = 1 << 16  # numbers of a parameter that tell whether a step goes along the gradient
+ALONG = 1 << 12  # numbers of a parameter that tell whether a step goes along the gradient
 
 
 class Movement:
@@ -84,7 +85,9 @@ class Movement:
         if not dots:
             return None
         along, change, gradient = torch.stack([one.cpu() for one in dots]).sum(dim=0).tolist()
-        return float(along / (change * gradient) ** 0.5) if change > 0 and gradient > 0 else None
+        sizes = (change * gradient) ** 0.5
+        # numbers that are none, or too large to be multiplied, go nowhere
+        return float(along / sizes) if 0 < sizes < inf and isfinite(along) else None
 
     def values(self) -> Tensor:
         """Norms of gradients, weights and changes: (3, parts), NaN where not measured.
@@ -133,6 +136,12 @@ def fetched(numbers: Sequence[Tensor]) -> Iterator[float]:
         yield from torch.stack([one.double() for one in numbers]).tolist()
     else:
         yield from (float(one) for one in numbers)
+
+
+def is_zero(gradient: Tensor) -> bool:
+    """Whether a gradient is 0 throughout; mostly its first numbers tell that it is not."""
+    flat = dense(gradient).flatten()
+    return not bool(flat[:ALONG].any()) and not bool(flat.any())
 
 
 def dense(gradient: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from descend.watching.conduct import Conduct
 from descend.watching.examples import Gathered
 from descend.watching.graph import Node
 from descend.watching.losses import LossSeen, loss_value, read_criterion, read_loss
-from descend.watching.movement import Movement, dense, size_of
+from descend.watching.movement import Movement, is_zero, size_of
 from descend.watching.samples import Row, values_of
 from descend.watching.tensors import first_tensor, tensors_in
 
@@ -104,8 +104,10 @@ class Sample:
         return None
 
     def _criterion_gave(self, module: nn.Module, given: Any, value: Any) -> None:
-        self._given = read_criterion(module, given, value)
-        self._look_at_loss(self._given)
+        seen = read_criterion(module, given, value)
+        if seen.name is not None:  # of another kind, the graph tells more
+            self._given = seen
+            self._look_at_loss(seen)
 
     def _look_at_loss(self, seen: LossSeen) -> None:
         self.conduct.answers.look_at_loss(seen)
@@ -153,7 +155,7 @@ class Sample:
         own = {name: one.grad for name, one in self.anatomy.parameters.items()}
         gradients = [one for one in own.values() if one is not None]
         self.conduct.with_gradient.update(name for name, one in own.items() if one is not None)
-        self._had_slope = any(bool(dense(one).any()) for one in gradients)
+        self._had_slope = not all(map(is_zero, gradients))
         if self._left and self._left_size is not None:
             added = [one.grad - left for one, left in self._left if one.grad is not None]
             size, self._left = size_of(added), []
@@ -179,7 +181,7 @@ class Sample:
     def _look_for_gradient(self, ids: set[int]) -> None:
         own = [one for one in self.anatomy.parameters.values() if id(one) in ids]
         gradients = [one.grad for one in own if one.grad is not None]
-        is_gone = self._had_slope and not any(bool(dense(one).any()) for one in gradients)
+        is_gone = self._had_slope and all(map(is_zero, gradients))
         self.conduct.empty.add(not gradients or is_gone)
 
     def _judge_left(self) -> None:

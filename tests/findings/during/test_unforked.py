@@ -98,3 +98,29 @@ def swinging(amplitude: float, noise: float) -> Record:
 def test_swings_of_blocks_are_told_from_the_noise_of_batches() -> None:
     assert "D210" in seen(swinging(0.25, 0.02))
     assert "D210" not in seen(swinging(0.0, 0.25))
+
+
+def test_steps_that_are_lost_in_rounding_are_too_short_from_the_first_ones_on() -> None:
+    record = watched({**SGD, "training.lr": 1e-10})
+    few = replace(
+        record,
+        steps=record.steps[:5],
+        losses=record.losses[:5],
+        quantities={name: table[:5] for name, table in record.quantities.items()},
+        status="running",
+    )
+    finding = seen(few)["D209"]
+    assert "lr=" in finding.remedies[0].write
+
+
+def test_a_loss_far_above_its_beginning_does_not_come_back() -> None:
+    record = watched({**SGD, "training.lr": 30.0})
+    thrown = replace(record, losses=record.losses * 1e3 + 1e3, status="running")
+    losses = np.concatenate([record.losses[:1], thrown.losses[1:]])
+    assert "D208" in seen(replace(thrown, losses=losses))
+
+
+def test_a_share_that_is_no_number_is_no_fault() -> None:
+    record = watched()
+    loop = replace(record.loop, upwards=float("nan"))
+    assert "D234" not in seen(replace(record, known_loop=loop))

@@ -26,7 +26,13 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
-from descend.findings.unforked import SHORT, falls_steadily, is_watched, step_size
+from descend.findings.unforked import (
+    SHORT,
+    falls_steadily,
+    is_lost_in_rounding,
+    is_watched,
+    step_size,
+)
 
 WAY = 0.05  # times their size: less than that, weights have not gone anywhere
 FELL = 0.02  # of the first loss
@@ -55,8 +61,11 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     lr = record.training.lr
     if not lr:
         return None
-    if is_watched(record) and (not record.is_over or record.planned_steps < FEW_STEPS):
-        raise NotMeasured
+    if is_watched(record):
+        if is_lost_in_rounding(record):
+            return _lost(record)
+        if not record.is_over or record.planned_steps < FEW_STEPS:
+            raise NotMeasured
     way = max(path_length(record, layer.number) for layer in record.layers)
     has_slope = min(float(gradient_size(record, n.number).max()) for n in record.layers) > 0
     if way < WAY and has_slope and _fell(record) < FELL:
@@ -91,6 +100,16 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
         record,
         lr * FACTORS[change],
         {"loss": end, "faster_loss": best},
+    )
+
+
+def _lost(record: Record) -> Finding:
+    return _finding(
+        f"the middle layer's weights move by {float(np.median(step_size(record))):.2g} of their "
+        f"size at a step, and the loss is {end_loss(record):.4g}",
+        record,
+        record.training.lr * 1e6,
+        {"loss": end_loss(record)},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from descend.findings.finding import Finding, Margin, write
-from descend.findings.measured import known
+from descend.findings.measured import known, known_number
 from descend.findings.record import Record
 from descend.findings.rule import finding
 
@@ -22,7 +22,7 @@ def upward_steps(record: Record) -> Finding | Margin:
     Not a fault: a reward that is to grow, computed by something else than a loss of errors; one
     side of an adversarial training, which goes up at some of the steps.
     """
-    upwards = known(record.loop.upwards)
+    upwards = known_number(known(record.loop.upwards))
     if upwards < SHARE:
         return Margin("share of steps along the gradient", upwards, SHARE)
     return Finding(
