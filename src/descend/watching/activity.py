@@ -194,8 +194,11 @@ def _differences(a: Tensor) -> list[Tensor]:
     """By how much examples differ beside their size, and by how much at all."""
     if a.dim() < 2 or len(a) < 2:
         return [a.new_full((), torch.nan)] * 2
-    spread = a.var(dim=0, correction=0).mean().sqrt()
-    return [spread / a.square().mean().sqrt().clamp(min=1e-30), spread]
+    mean = a.mean(dim=0)
+    square = (a - mean).square_().mean()  # torch's own variance takes one number after the other
+    size = (square + mean.square_().mean()).sqrt_()
+    spread = square.sqrt_()
+    return [spread / size.clamp_(min=1e-30), spread]
 
 
 def mean_alone(mean: float) -> Tensor:

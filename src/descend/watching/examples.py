@@ -58,9 +58,8 @@ class Gathered:
             self.targets = _with(self.targets, targets)
         elif self.outputs > 1:
             known = targets[(targets >= 0) & (targets < self.outputs)].flatten()
-            counts = torch.bincount(known, minlength=self.outputs).double().cpu().numpy()
-            longest = max(len(counts), len(self.counts))
-            self.counts = _padded(self.counts, longest) + _padded(counts, longest)
+            counts = torch.bincount(known, minlength=self.outputs).cpu().numpy()
+            self.counts = counts + (self.counts if len(self.counts) == len(counts) else 0.0)
 
     def profile(self, loss: str | None, reduction: str | None, *, is_plain: bool) -> Profile | None:
         """The profile of what was seen; None where nobody knows the loss."""
@@ -139,7 +138,3 @@ def _with(known: list[Numbers], values: Tensor) -> list[Numbers]:
         return known
     rows = values.detach()[:room].reshape(-1, width).double().cpu().numpy()
     return [*known, rows[np.isfinite(rows).all(axis=1)]]
-
-
-def _padded(counts: Numbers, length: int) -> Numbers:
-    return np.pad(counts, (0, length - len(counts)))

@@ -158,9 +158,9 @@ class Observer:
             return
         order = self.order
         if order.stepped and self._sample is None and is_grad_enabled():
-            budget, step = self.budget, self.step + 1
-            if step < budget.due or perf_counter() < budget.at:
-                self.step = step
+            budget, step, now = self.budget, self.step + 1, perf_counter()
+            if step < budget.due or now < budget.at:
+                self.step, budget.began = step, now
                 order.passes += 1
                 order.stepped = order.was_early = False
                 order.awaits = True
