@@ -15,7 +15,9 @@ from torch import nn
 import descend
 from descend.diagnosis import examiner
 from descend.diagnosis.examination import Examination
-from descend.diagnosis.examiner import MANY, MOST
+from descend.diagnosis.examiner import MANY, MOST, Examiner
+from descend.findings.rule import rules
+from descend.intake import complete_with_examples
 from descend.runs.session import Session
 from descend.training.training import Progress
 from tests.training.scenes import training_of
@@ -117,6 +119,20 @@ def test_of_many_networks_the_first_are_looked_at_and_of_very_many_none() -> Non
     told: list[Examination] = []
     many = descend.train(TREE, epochs=1, seeds=MANY + 1, out=None, found=told.append)
     assert (many.examination, many.findings, told) == (None, [], [])
+
+
+@pytest.mark.parametrize(("epochs", "is_long"), [(5, False), (50_000, True)])
+def test_rules_that_are_dear_look_at_long_trainings_only(epochs: int, is_long: bool) -> None:
+    """By the steps and products that are planned, not by the clock: a resumed run has the same."""
+    recipe, examples = complete_with_examples(
+        descend.Recipe.of(TREE).edited({"training.epochs": epochs})
+    )
+    looking = Examiner([recipe], examples)
+    assert looking.before() is not None
+    dear = {rule.code for rule in rules() if rule.is_dear}
+    assert dear
+    assert (dear <= {rule.code for rule in looking.rules}) == is_long
+    assert bool(dear & {rule.code for rule in looking.rules}) == is_long
 
 
 def test_an_interrupted_training_has_no_findings_and_a_resumed_one_has_all(

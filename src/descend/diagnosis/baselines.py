@@ -19,54 +19,72 @@ RIDGE = 1e-3
 TASKS = ("regression", "binary", "multiclass", "multilabel")
 
 
+Parts = tuple[Tensor, Tensor, Tensor, Tensor]  # x, y to learn from, x, y to be scored on
+
+
 class Baselines(Mapping[str, float]):
-    """`baselines_of` the examples, made when they are first asked for: most never are."""
+    """Scores of simple models on examples that they have not seen, and what neighbours say.
+
+    By name: "neighbours/accuracy" of the nearest neighbours and "linear/accuracy" of a linear
+    model, or r2 for a regression; "examples", how many were scored: held-out ones, or a fifth of
+    the training examples, where none were; for classes "labels/…" (`descend.diagnosis.labels`).
+    Nothing for other tasks, or for too few examples. Made when they are first asked for: most never
+    are.
+    """
 
     def __init__(self, examples: Examples) -> None:
         self._examples = examples
 
     @cached_property
+    def _parts(self) -> Parts | None:
+        return _standardised(self._examples)
+
+    @cached_property
     def _scores(self) -> dict[str, float]:
-        return baselines_of(self._examples)
+        return {} if self._parts is None else _scores(*self._parts, self._examples.task)
+
+    @cached_property
+    def _labels(self) -> dict[str, float]:
+        if self._parts is None or self._examples.task not in ("binary", "multiclass"):
+            return {}
+        x, y, x_new, y_new = self._parts
+        with torch.inference_mode():
+            return disagreement(x, _classes(y), x_new, _classes(y_new))
 
     def __getitem__(self, name: str) -> float:
-        return self._scores[name]
+        return (self._labels if name.startswith("labels/") else self._scores)[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._scores)
+        yield from self._scores
+        yield from self._labels
 
     def __len__(self) -> int:
-        return len(self._scores)
+        return len(self._scores) + len(self._labels)
 
 
 @torch.inference_mode()
-def baselines_of(examples: Examples) -> dict[str, float]:
-    """Scores of the nearest neighbours and of a linear model on examples that they have not seen.
-
-    By name: "neighbours/accuracy", "linear/accuracy", or r2 for a regression, and "examples", how
-    many were scored: held-out ones, or a fifth of the training examples, where none were. For
-    classes also what neighbours say of labels (`descend.diagnosis.labels`). Nothing for other
-    tasks, or for too few examples.
-    """
+def _standardised(examples: Examples) -> Parts | None:
+    """Some examples, standardised by those to learn from; None where there is nothing to score."""
     if examples.task not in TASKS or len(examples.train) < 4 * NEIGHBOURS:
-        return {}
+        return None
     x, y, x_new, y_new = _split(examples)
     if not len(x_new) or not bool(torch.isfinite(torch.cat([x, x_new])).all()):
-        return {}
+        return None
     mean, spread = x.mean(dim=0), x.std(dim=0).clamp(min=1e-6 * float(x.abs().max()) + 1e-30)
-    x, x_new = (x - mean) / spread, (x_new - mean) / spread
-    name = "r2" if examples.task == "regression" else "accuracy"
-    scores = {
-        f"neighbours/{name}": _score(_neighbours(x, y, x_new), y_new, examples.task),
-        f"linear/{name}": _score(_linear(x, y, x_new), y_new, examples.task),
+    return (x - mean) / spread, y, (x_new - mean) / spread, y_new
+
+
+@torch.inference_mode()
+def _scores(x: Tensor, y: Tensor, x_new: Tensor, y_new: Tensor, task: str) -> dict[str, float]:
+    name = "r2" if task == "regression" else "accuracy"
+    return {
+        f"neighbours/{name}": _score(_neighbours(x, y, x_new), y_new, task),
+        f"linear/{name}": _score(_linear(x, y, x_new), y_new, task),
         "examples": float(len(y_new)),
     }
-    if examples.task in ("binary", "multiclass"):
-        scores |= disagreement(x, _classes(y), x_new, _classes(y_new))
-    return scores
 
 
-def _split(examples: Examples) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _split(examples: Examples) -> Parts:
     """Inputs and targets to learn from, and others to be scored on."""
     x, y = _numbers(examples, examples.train)
     held_out = examples.validation or examples.test

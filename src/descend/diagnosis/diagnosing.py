@@ -10,7 +10,7 @@ from typing import Any
 
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
-from descend.diagnosis.baselines import baselines_of
+from descend.diagnosis.baselines import Baselines
 from descend.diagnosis.checking import SEEDS, recorded
 from descend.diagnosis.examination import Examination, examine, forecasts
 from descend.diagnosis.forks import fork
@@ -153,7 +153,7 @@ def _of_recipe(
         steps = first_look(training.total, share)
         measured_densely(training, steps)
         watcher = Quiet(stop, tell)
-        known = Known(before, baselines_of(examples))
+        known = Known(before, Baselines(examples))
         training.run(watcher, until=steps)
         known, records = looked_at(training, known, examples, steps, stop)
         examination = examine(records)
@@ -197,7 +197,7 @@ def _of_run(
             forks = fork(recipes, examples, steps, chosen, stop)
         else:
             before = [without_weights(record) for record in before]
-    known = Known(before, baselines_of(examples), forks)
+    known = Known(before, Baselines(examples), forks)
     records = known.complete(read_records(run, plan), run.stack, examples)
     return Diagnosis(
         facts.get("name", run.recipe.title or run.recipe.data.source),

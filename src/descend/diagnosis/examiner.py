@@ -17,7 +17,8 @@ from descend.diagnosis.known import Known
 from descend.diagnosis.reading import without_weights
 from descend.diagnosis.recording import planned
 from descend.errors import DescendError
-from descend.findings.rule import rules
+from descend.findings.record import Record
+from descend.findings.rule import Rule, rules
 from descend.network.stack import Stack
 from descend.network.weights import Weights
 from descend.recipe import Recipe
@@ -25,6 +26,8 @@ from descend.training.training import Training
 
 MOST = 10  # networks of a training that are looked at: the first ones
 MANY = 100  # networks: of a training of more none is, which would be seen in its time
+LONG = 5.0  # seconds: a training that is over sooner is not looked at by rules that are dear
+STEPS_A_SECOND, FLOPS_A_SECOND = 1e4, 3e10  # of a core
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +70,7 @@ class Examiner:
         self.examples, self.device, self.weights = examples, device, weights
         self.is_unknown = is_unknown
         self.known: Known | None = None
+        self.rules: Sequence[Rule] = ()
 
     def before(self) -> Examination | None:
         """What the rules of the first family find in recipe, examples and first weights.
@@ -80,7 +84,8 @@ class Examiner:
             if self.is_unknown:
                 records = [without_weights(record) for record in records]
             self.known = Known(records, Baselines(self.examples))
-            return examine(records, [rule for rule in rules() if rule.family == "before"])
+            self.rules = rules_for(records[0], self.examples, len(self.recipes))
+            return examine(records, [rule for rule in self.rules if rule.family == "before"])
         return None
 
     def after(
@@ -94,5 +99,16 @@ class Examiner:
             return None
         metrics = [result["metrics"] for result in results]
         with sparing_the_training():
-            return examine(self.known.records(training, stack, self.examples, metrics))
+            records = self.known.records(training, stack, self.examples, metrics)
+            return examine(records, self.rules)
         return None
+
+
+def rules_for(record: Record, examples: Examples, runs: int) -> list[Rule]:
+    """The rules that a training can afford, by the steps and products that it will take."""
+    batch = record.training.batch_size
+    rows = batch if isinstance(batch, int) else len(examples.train)
+    products = sum(layer.fan_in * layer.fan_out for layer in record.layers)
+    steps = record.planned_steps
+    seconds = steps / STEPS_A_SECOND + 6 * products * rows * steps * runs / FLOPS_A_SECOND
+    return [rule for rule in rules() if seconds >= LONG or not rule.is_dear]

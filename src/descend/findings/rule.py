@@ -28,6 +28,8 @@ class Rule:
     is_symptom: it says what happens but not why; any fault that does is its cause.
     is_forecast: it says what harm will come of what is there before a step; where a training has
     come to its end and done well in spite of it, that was wrong, and the finding is a note.
+    is_dear: it compares examples with each other, which takes tenths of a second: every diagnosis
+    does that, but not every training.
     """
 
     code: str
@@ -38,6 +40,7 @@ class Rule:
     look: Callable[[Record], Found]
     is_symptom: bool = False
     is_forecast: bool = False
+    is_dear: bool = False
 
     @property
     def family(self) -> Family:
@@ -72,13 +75,15 @@ def finding(
     *,
     is_symptom: bool = False,
     is_forecast: bool = False,
+    is_dear: bool = False,
 ) -> Callable[[Callable[[Record], Found]], Rule]:
     """Make a rule of a function; its docstring is the fault's page, its name the fault's."""
 
     def made(look: Callable[[Record], Found]) -> Rule:
         name = look.__name__.replace("_", "-")
         page = inspect.getdoc(look) or ""
-        return Rule(code, name, severity, page, tuple(leads_to), look, is_symptom, is_forecast)
+        kinds = is_symptom, is_forecast, is_dear
+        return Rule(code, name, severity, page, tuple(leads_to), look, *kinds)
 
     return made
 

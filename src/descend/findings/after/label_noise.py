@@ -17,7 +17,7 @@ SIGNAL = 0.3  # of the way from chance to perfection: with less the neighbours k
 FEW_TIES = 0.5  # of all pairs of classes: with more the neighbours know nothing
 
 
-@finding("D311", "warning", leads_to=("D207", "D301", "D302", "D303", "D309"))
+@finding("D311", "warning", leads_to=("D207", "D301", "D302", "D303", "D309"), is_dear=True)
 def label_noise(record: Record) -> Finding | Margin:
     """Labels are wrong: where all neighbours of an example agree, its own label is another one.
 

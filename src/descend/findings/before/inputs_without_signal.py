@@ -15,6 +15,7 @@ from descend.findings.standing import held_out_above_chance
     "D140",
     "warning",
     leads_to=("D152", "D204", "D205", "D206", "D207", "D215", "D301", "D302", "D305", "D309"),
+    is_dear=True,
 )
 def inputs_without_signal(record: Record) -> Finding | Margin:
     """The inputs say no more of their targets than of shuffled ones.

@@ -14,6 +14,7 @@ KNOWN = 0.02  # r² of held-out targets, from training pairs
     "D143",
     "error",
     leads_to=("D140", "D204", "D206", "D207", "D215", "D301", "D302", "D305", "D309"),
+    is_dear=True,
 )
 def pairs_apart(record: Record) -> Finding | Margin:
     """In one split inputs and targets go together, in another they do not, or otherwise.
