@@ -6,7 +6,7 @@ from collections import deque
 from statistics import median
 from time import perf_counter
 
-SHARE = 0.015  # of the time, for samples
+SHARE = 0.0125  # of the time, for samples
 FIRST = 3  # steps that are sampled whatever it takes
 MOST = 1000  # samples, about: a longer training is sampled more rarely
 PAIRS = 5  # of steps, whose median counts

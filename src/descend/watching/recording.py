@@ -35,7 +35,7 @@ class LayerSeen:
     """What is known of one layer beside its samples.
 
     facts: of its first weights; alive: of the last batches, how many examples and which units
-    answered to any of them.
+    answered to any of them; examples: of all of these batches.
     """
 
     part: Part
@@ -43,6 +43,7 @@ class LayerSeen:
     found: Found = field(default_factory=lambda: Found(BENT))
     dropout: float = 0.0
     alive: deque[tuple[int, Tensor]] = field(default_factory=deque)
+    examples: int = 0
 
     def add(self, reading: Reading) -> None:
         """Keep what one batch showed."""
@@ -51,14 +52,16 @@ class LayerSeen:
             return
         if self.alive and self.alive[0][1].shape != reading.alive.shape:
             self.alive.clear()
+            self.examples = 0
         self.alive.append((reading.examples, reading.alive))
-        while sum(count for count, _ in self.alive) - self.alive[0][0] >= ENOUGH:
-            self.alive.popleft()
+        self.examples += reading.examples
+        while self.examples - self.alive[0][0] >= ENOUGH:
+            self.examples -= self.alive.popleft()[0]
 
     @property
     def dead_share(self) -> float:
         """The share of units that answered to none of the last examples."""
-        if sum(count for count, _ in self.alive) < FEWEST:
+        if self.examples < FEWEST:
             return float(np.nan)
         answered = torch.stack([units for _, units in self.alive]).any(dim=0)
         return 1.0 - float(answered.float().mean())

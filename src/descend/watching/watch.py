@@ -22,7 +22,7 @@ from descend.watching.observer import Observer
 from descend.watching.optimizers import Optimizers
 from descend.watching.telling import Telling
 
-LOOKS = 0.005  # of the time, for looking through the rules
+LOOKS = 0.004  # of the time, for looking through the rules and writing what was found
 FIRST_LOOK = 0.03  # seconds that one takes, before that is known
 
 
