@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from side_by_side import ROOT, machine, one_thread
 
+ASKED = ("only", "origin", "half", "seeds", "seconds")
 SHARED = ROOT.parent / "shared"
 One = TypeVar("One")
 Result = TypeVar("Result")
@@ -27,12 +28,21 @@ def main() -> None:
     given = options().parse_args()
     if (folder := folder_of(given)) is None:
         return
-    from corpus.cases import chosen, read
+    from corpus.cases import chosen, read, twins
     from corpus.verdicts import Means
 
     one_thread()
-    cases = chosen(read(folder), given.only, given.origin, given.half)
-    means = Means(folder, given.data_dir, given.seeds, given.seconds, given.check_only)
+    everything = read(folder)
+    cases = chosen(everything, given.only, given.origin, given.half)
+    means = Means(
+        folder,
+        given.data_dir,
+        given.seeds,
+        given.seconds,
+        given.check_only,
+        cure_seconds=0.0 if given.check_only else given.cure_seconds,
+        twins=twins(everything),
+    )
     if given.replay:
         from corpus.replay import replay, table
 
@@ -47,7 +57,7 @@ def main() -> None:
     verdicts = told(in_turn(partial(verdict, means=means), cases, given.jobs), len(cases))
     judged = [Judged(case, one) for case, one in zip(cases, verdicts, strict=True)]
     print(scores(judged))
-    asked = {name: getattr(given, name) for name in ("only", "origin", "half", "seeds", "seconds")}
+    asked = {name: getattr(given, name) for name in (*ASKED, "cure_seconds")}
     write(
         given.json,
         {
@@ -63,6 +73,12 @@ def options() -> argparse.ArgumentParser:
     """What can be asked on the command line."""
     parser = case_options(__doc__)
     parser.add_argument("--check-only", action="store_true", help="look, and train nothing")
+    parser.add_argument(
+        "--cure-seconds",
+        type=float,
+        default=60,
+        help="what proving and trying a cure may take; 0 cures nothing",
+    )
     parser.add_argument("--replay", action="store_true", help="train the cases as they are told")
     return parser
 

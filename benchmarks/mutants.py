@@ -8,6 +8,7 @@ the score, or in what the recipe says; pairs in which it is not are reported apa
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,8 @@ def main() -> None:
 
     names = [name for name in MUTATIONS if fnmatchcase(name, given.only)]
     pairs = [Drawn(name, number, given.seed) for number in range(given.number) for name in names]
-    work = partial(judged, seconds=given.seconds, seeds=given.seeds)
+    limits = {"seconds": given.seconds, "cure_seconds": given.cure_seconds}
+    work = partial(judged, **limits, seeds=given.seeds)
     found = told(in_turn(work, pairs, given.jobs), len(pairs))
     everything = [one for both in found for one in both]
     print(table(everything))
@@ -54,19 +56,31 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, default 1")
     parser.add_argument("--seeds", type=int, default=3, help="networks for each case, default 3")
     parser.add_argument("--seconds", type=float, default=60, help="the limit for each case")
+    parser.add_argument(
+        "--cure-seconds", type=float, default=20, help="the limit for each cure; 0 cures nothing"
+    )
     return parser
 
 
-def judged(drawn: Any, *, seconds: float, seeds: int) -> list[Any]:
+def judged(drawn: Any, *, seconds: float, cure_seconds: float, seeds: int) -> list[Any]:
     """A pair, the sound one first, each beside the verdict on it."""
+    from corpus.mutations import MUTATIONS
     from corpus.mutations.pairs import pair
     from corpus.score import Judged
     from corpus.verdicts import Means, verdict
 
-    means = Means(Path(), seconds=seconds, seeds=seeds)
+    both = {case.id: (case, prepared) for case, prepared in pair(drawn)}
+    if not both:
+        return []
+    (sound, _), (sick, _) = both.values()
+    means = Means(
+        Path(), seeds=seeds, seconds=seconds, cure_seconds=cure_seconds, twins={sick.id: sound}
+    )
+    if not MUTATIONS[drawn.name].is_curable:
+        means = replace(means, cure_seconds=0.0)
     return [
-        Judged(case, verdict(case, means, lambda *_, given=prepared: given))
-        for case, prepared in pair(drawn)
+        Judged(case, verdict(case, means, lambda asked, _: both[asked.id][1]))
+        for case in (sound, sick)
     ]
 
 

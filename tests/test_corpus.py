@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from descend.data.examples import Examples
+from descend.findings.finding import Finding, edit
 from descend.findings.rule import rules
 from descend.recipe import Recipe
 
@@ -21,6 +22,7 @@ pytest.importorskip("benchmarks.corpus", reason="the benchmarks are not part of 
 from benchmarks.corpus.arrays import Arrays, as_examples, load
 from benchmarks.corpus.cases import Case, chosen, read
 from benchmarks.corpus.causes import NAMED_BY, causes_of, without_rule
+from benchmarks.corpus.cures import Cure, cure_of
 from benchmarks.corpus.reasons import Inexpressible, Unavailable
 from benchmarks.corpus.recipes import told
 from benchmarks.corpus.score import Judged, summary
@@ -277,10 +279,17 @@ def named(cause: str, *layers: int, severity: str = "warning") -> Named:
 
 
 def judged(
-    use: str, role: str, *found: Named, known: Any = (), state: str = "done", **more: Any
+    use: str,
+    role: str,
+    *found: Named,
+    known: Any = (),
+    state: str = "done",
+    cure: Cure | None = None,
+    **more: Any,
 ) -> Judged:
     case = case_of(usable_as=use, role=role, known_faults=list(known), **more)
-    return Judged(case, Verdict(state, named=found, budget=0.1 if state == "done" else None))
+    budget = 0.1 if state == "done" else None
+    return Judged(case, Verdict(state, named=found, budget=budget, cure=cure))
 
 
 def fault(cause: str, layer: int | None = None) -> dict[str, Any]:
@@ -289,30 +298,75 @@ def fault(cause: str, layer: int | None = None) -> dict[str, Any]:
 
 def test_scores_are_those_counted_by_hand() -> None:
     known = [fault("dying_relu", 1)]
+    cured = Cure(scores=(0.1, 0.85, 0.9), twin=(0.9, 0.9, 0.99))
+    sick = Cure(scores=(0.1, 0.7, 0.9), twin=(0.9, 0.9, 0.99))
+    alone = Cure(scores=(0.9,))
     scores = summary(
         [
-            judged("positive", "faulty", named("dying_relu", 1), known=known),
+            judged("positive", "faulty", named("dying_relu", 1), known=known, cure=cured),
             judged("positive", "faulty", named("no_signal"), named("dying_relu", 0), known=known),
-            judged("positive", "faulty", named("lr_too_high"), known=[fault("lr_too_low")]),
+            judged(
+                "positive",
+                "faulty",
+                named("lr_too_high"),
+                known=[fault("lr_too_low")],
+                cure=sick,
+            ),
+            judged("weak", "faulty", cure=sick),
+            judged("positive", "faulty", state="unavailable", cure=alone),
             judged("positive", "faulty", named("dying_relu", severity="note"), known=known),
             judged("positive", "faulty", known=known, state="crashed"),
             judged("positive", "faulty", named("dying_relu"), known=known, duplicate_of="other"),
             judged("positive", "faulty", known=known, state="not expressible"),
             judged("negative", "healthy", named("lr_too_low")),
             judged("negative", "disputed"),
+            judged("negative", "disputed", fix_of="another"),
             judged("negative", "fixed", named("lr_too_low", severity="note")),
             judged("weak", "faulty", named("lr_too_low")),
         ]
     )
-    assert scores["of"] == {"healthy": 2, "fixed": 1, "positive": 5, "with_layer": 4}
+    assert scores["of"] == {
+        "healthy": 2,
+        "fixed": 2,
+        "positive": 5,
+        "with_layer": 4,
+        "with_twin": 2,
+    }
     assert scores["false_alarms_healthy"] == 1 / 2
     assert scores["false_alarms_fixed"] == 0
     assert scores["detected"] == 3 / 5
     assert scores["cause_first"] == 1 / 5
     assert scores["cause_named"] == 2 / 5
     assert scores["layer_right"] == 1 / 4
-    assert scores["cured"] is None
+    assert scores["cured"] == 1 / 2
     assert scores["budget"] == pytest.approx(0.1)
+
+
+def test_a_sick_recipe_is_cured_and_trained_beside_its_twin() -> None:
+    """What --fix finds comes as far as the recipe that was mended by hand, on other seeds."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 2))
+    arrays = arrays_of((x[:, 0] * x[:, 1] > 0).astype(float), x)
+    optimizer = {"name": "adam", "lr": 0.02}
+    healthy = case_of(dense(16), dense(1, "sigmoid"), batch_size=32, epochs=30, optimizer=optimizer)
+    faulty = case_of(
+        dense(16),
+        dense(1, "sigmoid"),
+        batch_size=32,
+        epochs=30,
+        optimizer={"name": "adam", "lr": 1e-7},
+    )
+    sick, twin = (
+        (told(case, arrays), as_examples(arrays, "binary", told(case, arrays).tree["data"]))
+        for case in (faulty, healthy)
+    )
+    slow = Finding(
+        evidence="", cause="", code="D209", severity="error", remedies=[edit("training.lr", 0.02)]
+    )
+    cure = cure_of(sick, twin, [slow], 20)
+    assert cure.edits
+    assert cure.is_cured
+    assert len(cure.scores) == 3
 
 
 def test_an_acceptable_cause_is_right() -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("benchmarks.corpus", reason="the benchmarks are not part of 
 
 from benchmarks.corpus.causes import NAMED_BY
 from benchmarks.corpus.mutations import MUTATIONS
-from benchmarks.corpus.mutations.pairs import Drawn, majority, pair, scores_of
+from benchmarks.corpus.mutations.pairs import Drawn, pair, scores_of
 from benchmarks.corpus.mutations.problems import PROBLEMS, problem, sound
 from benchmarks.corpus.mutations.setting import Setting
 
@@ -75,9 +75,3 @@ def test_what_cannot_be_trained_scores_nothing() -> None:
     with pytest.raises(DescendError):
         Recipe.of(setting.tree)
     assert scores_of(setting) == [0.0, 0.0, 0.0]
-
-
-def test_chance_is_the_best_constant_answer() -> None:
-    assert majority(np.array([[0.0], [0.0], [0.0], [1.0]]), "binary") == 0.75
-    labels = np.array([[0, 1], [0, 1], [1, 1]])
-    assert majority(labels, "multilabel") == pytest.approx((2 / 3 + 1) / 2)

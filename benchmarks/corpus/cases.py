@@ -43,6 +43,11 @@ class Case:
         return "duplicate_of" in self.tree
 
     @property
+    def is_twin(self) -> bool:
+        """Whether it is a faulty one mended, be it disputed whether well enough."""
+        return self.role == "fixed" or "fix_of" in self.tree
+
+    @property
     def has_loop(self) -> bool:
         """Whether the fault, or its absence, is in a loop of its own, which no recipe has."""
         return "loop" in self.tree
@@ -80,6 +85,11 @@ def read(folder: Path) -> list[Case]:
     trees = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     is_case = [isinstance(tree, dict) and "known_faults" in tree for tree in trees]
     return [Case(tree) for tree, really in zip(trees, is_case, strict=True) if really]
+
+
+def twins(cases: Sequence[Case]) -> dict[str, Case]:
+    """By the name of each faulty case the one in which it was mended."""
+    return {case.tree["fix_of"]: case for case in cases if "fix_of" in case.tree}
 
 
 def chosen(

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from descend.api import train
 from descend.data.examples import Examples
 from descend.errors import DescendError
 
-from .arrays import Arrays, as_examples, load
+from .arrays import as_examples, load
 from .cases import Case
+from .learnt import learnt
 from .reasons import LeftOut
 from .recipes import told
 from .verdicts import Means, TooLong, at_most
@@ -81,7 +80,7 @@ def replay(case: Case, means: Means) -> Replay:
             examples = as_examples(arrays, recipe.task, recipe.tree["data"])
             if not isinstance(examples, Examples):
                 return Replay(case, "refused: its data", notes=notes)
-            score = _trained(case, recipe.tree, arrays, examples, means)
+            score = _trained(case, recipe.tree, examples, means)
     except LeftOut as error:
         return Replay(case, f"{error.state}: {error}", notes=notes)
     except TooLong:
@@ -92,36 +91,18 @@ def replay(case: Case, means: Means) -> Replay:
 
 
 def _trained(
-    case: Case, tree: Mapping[str, Any], arrays: Arrays, examples: Examples, means: Means
+    case: Case, tree: Mapping[str, Any], examples: Examples, means: Means
 ) -> tuple[float | None, ...]:
     recheck = case.tree.get("recheck") or {}
     edits: dict[str, Any] = {"training.measure_every": 0, "training.measure_first": 0}
     if recheck.get("truncated"):
         edits["training.steps"] = recheck["steps"]
     run = train(tree, edits=edits, data=examples, seeds=means.seeds, out=None, threads=1)
-    return tuple(_score(result, arrays, examples) for result in run.results)
+    return tuple(_known(learnt(result, examples)) for result in run.results)
 
 
-def _score(result: Mapping[str, Any], arrays: Arrays, examples: Examples) -> float | None:
-    metrics = result["metrics"]
-    if result["status"] == "diverged":
-        return None
-    if (r2 := metrics.get("train/r2")) is not None:
-        return float(r2) if math.isfinite(r2) else None
-    accuracy = metrics.get("train/accuracy")
-    if accuracy is None or not math.isfinite(accuracy):
-        return None
-    majority = _majority(arrays, examples)
-    return (accuracy - majority) / (1 - majority) if majority < 1 else None
-
-
-def _majority(arrays: Arrays, examples: Examples) -> float:
-    y = examples.train.y
-    if examples.task == "multilabel":
-        share = y.mean(dim=0)
-        return float(share.maximum(1 - share).mean())
-    _, counts = torch.unique(y, return_counts=True)
-    return float(counts.max() / counts.sum())
+def _known(score: float) -> float | None:
+    return score if math.isfinite(score) else None
 
 
 def _failed(score: Sequence[float | None]) -> bool:

@@ -93,8 +93,9 @@ def share(judged: Sequence[Judged], holds: Callable[[Judged], bool]) -> float | 
 def summary(judged: Sequence[Judged]) -> dict[str, Any]:
     """The fractions, each with the number of cases that it is of."""
     positives, negatives = scored(judged, "positive"), scored(judged, "negative")
-    healthy = [one for one in negatives if one.case.role != "fixed"]
-    fixed = [one for one in negatives if one.case.role == "fixed"]
+    healthy = [one for one in negatives if not one.case.is_twin]
+    fixed = [one for one in negatives if one.case.is_twin]
+    cures = [one for one in positives if one.verdict.cure and one.verdict.cure.twin is not None]
     located = [one for one in positives if one.case.layers]
     return {
         "false_alarms_healthy": share(healthy, lambda one: one.is_detected),
@@ -103,7 +104,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         "cause_first": share(positives, lambda one: one.is_cause_first),
         "cause_named": share(positives, lambda one: one.is_cause_named),
         "layer_right": share(located, lambda one: one.is_layer_right),
-        "cured": None,  # until there is a recipe that the diagnosis writes
+        "cured": share(cures, lambda one: bool(one.verdict.cure and one.verdict.cure.is_cured)),
         "budget": _budget(positives),
         "budget_negatives": _budget(negatives),
         "of": {
@@ -111,6 +112,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
             "fixed": len(fixed),
             "positive": len(positives),
             "with_layer": len(located),
+            "with_twin": len(cures),
         },
         "states": counted(one.verdict.state for one in judged),
     }

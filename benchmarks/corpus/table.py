@@ -28,6 +28,7 @@ def table(judged: Sequence[Judged]) -> str:
         _false_alarms(judged),
         _summary(judged),
         _misses(judged),
+        _not_cured(judged),
         _by_cause(judged),
         _by_origin(judged),
         _apart(judged),
@@ -71,6 +72,33 @@ def _misses(judged: Sequence[Judged]) -> str:
         found = ", ".join(dict.fromkeys(_word(named) for named in one.alarms)) or one.verdict.state
         lines.append(f"  {one.case.id:34}{', '.join(one.case.causes)}  <-  {found}{how}")
     return "\n".join(lines)
+
+
+def _not_cured(judged: Sequence[Judged]) -> str:
+    cures = [(one, one.verdict.cure) for one in scored(judged, "positive") if one.verdict.cure]
+    lines = []
+    for one, cure in cures:
+        if cure.twin is None:
+            continue
+        if not cure.is_cured:
+            came = f"{_scores(cure.scores)}, its twin {_scores(cure.twin)}"
+            lines.append(f"  {one.case.id:34}{came}  <-  {_edits(cure) or 'no cure'}")
+    alone = sum(cure.twin is None and bool(cure.edits) for _, cure in cures)
+    of = sum(cure.twin is None for _, cure in cures)
+    if of:
+        reasons = counted(cure.reason for _, cure in cures if cure.twin is None and cure.reason)
+        said = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
+        lines.append(f"  without a twin to compare with: {of}, {alone} with a cure; {said}")
+    return "\n".join(["not cured", *lines]) if lines else ""
+
+
+def _scores(scores: Sequence[float]) -> str:
+    return "/".join(f"{score:.2f}" for score in scores)
+
+
+def _edits(cure: Any) -> str:
+    edits = ", ".join(f"{field}={value}" for field, value in cure.edits.items())
+    return edits if len(edits) < 100 else f"{edits[:97]}..."
 
 
 def _by_cause(judged: Sequence[Judged]) -> str:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from descend.diagnosis.checking import check
-from descend.diagnosis.diagnosing import SHARE, first_look
+from descend.diagnosis.diagnosing import SHARE, diagnose, first_look
 from descend.diagnosis.examination import examine, in_order
 from descend.errors import DescendError
 from descend.findings.finding import Finding
@@ -26,6 +26,7 @@ from descend.recipe.known import without_places
 from .arrays import Arrays, as_examples, load
 from .cases import Case
 from .causes import causes_of
+from .cures import Cure, Prepared, cure_of
 from .loops import needs_a_loop, plain, watched
 from .reasons import LeftOut
 from .recipes import Told, told
@@ -33,6 +34,7 @@ from .recipes import Told, told
 CANNOT_BE_BUILT = "D100"
 LAYER = re.compile(r"network\.layers\.(\d+)\.")
 DONE = "done"
+LOOKING = 0.6  # of the time for a case: a training that takes longer is examined as far as it is
 
 
 Prepare = Callable[[Case, "Means"], tuple[Told, Any]]
@@ -44,13 +46,18 @@ class TooLong(BaseException):
 
 @dataclass(frozen=True)
 class Means:
-    """How cases are diagnosed. seconds: the limit for each."""
+    """How cases are diagnosed. seconds: the limit for each; cure_seconds: for what `--fix` does.
+
+    twins: by the name of a faulty case the one in which it was mended.
+    """
 
     folder: Path
     data_dir: Path | None = None
     seeds: int = 3
     seconds: float = 120.0
     is_check_only: bool = False
+    cure_seconds: float = 0.0
+    twins: Mapping[str, Case] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,9 +86,11 @@ class Verdict:
     seconds: float = 0.0
     checks: tuple[str, ...] = ()
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    cure: Cure | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        cure = None if self.cure is None else self.cure.to_json()
+        return {**asdict(replace(self, cure=None)), "cure": cure}
 
 
 def prepared(case: Case, means: Means) -> tuple[Told, Any]:
@@ -96,6 +105,7 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     began = time.perf_counter()
     notes: tuple[str, ...] = ()
     tree: dict[str, Any] = {}
+    cure: Cure | None = None
     try:
         with at_most(means.seconds), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -105,8 +115,11 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
             else:
                 recipe, examples = prepare(case, means)
                 notes, tree = tuple(recipe.notes), recipe.tree
-                named, budget, ran = _diagnosed(recipe, examples, means, seeds_of(case, means))
+                found = _diagnosed(recipe, examples, means, seeds_of(case, means))
+                findings, named, budget, ran = found
             state, reason = DONE, ""
+        if means.cure_seconds and case.use == "positive" and not needs_a_loop(case):
+            cure = _cure(case, (recipe, examples), findings, means, prepare)
     except LeftOut as error:
         return Verdict(error.state, str(error), notes, recipe=tree)
     except TooLong:
@@ -116,7 +129,23 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
         state, named, budget, ran = "crashed", [], None, ()
     seconds = time.perf_counter() - began
-    return Verdict(state, reason, notes, tuple(named), budget, seconds, tuple(ran), tree)
+    return Verdict(state, reason, notes, tuple(named), budget, seconds, tuple(ran), tree, cure)
+
+
+def _cure(
+    case: Case, sick: Prepared, findings: Sequence[Finding], means: Means, prepare: Prepare
+) -> Cure:
+    """What `--fix` makes of the case; a cure that takes too long is none."""
+    try:
+        with at_most(4 * means.cure_seconds), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            twin = means.twins.get(case.id)
+            fixed = None if twin is None else prepare(twin, means)
+            return cure_of(sick, fixed, findings, means.cure_seconds)
+    except TooLong:
+        return Cure(reason="too long")
+    except LeftOut as error:
+        return Cure(reason=f"the twin: {error}")
 
 
 def by_watching(case: Case, means: Means) -> tuple[Told, list[Named], float, Sequence[str]]:
@@ -173,28 +202,24 @@ def seeds_of(case: Case, means: Means) -> int | list[int]:
 
 def _diagnosed(
     recipe: Told, examples: Any, means: Means, seeds: int | list[int]
-) -> tuple[list[Named], float | None, Sequence[str]]:
-    """What is found, its cost, and the codes of the rules that could look."""
+) -> tuple[Sequence[Finding], list[Named], float | None, Sequence[str]]:
+    """What is found, as it is and as it is named, its cost, and the codes that could look."""
+    limit = time.perf_counter() + LOOKING * means.seconds
     try:
-        if means.is_check_only or (diagnose := _diagnose()) is None:
+        if means.is_check_only:
             found = check(recipe.tree, data=examples, seeds=means.seeds)
-            return named_by(found.findings, recipe), 0.0, found.examination.ran
-        diagnosis = diagnose(recipe.tree, data=examples, seeds=seeds)
+            named = named_by(found.findings, recipe)
+            return found.findings, named, 0.0, found.examination.ran
+        diagnosis = diagnose(
+            recipe.tree, data=examples, seeds=seeds, stop=lambda: time.perf_counter() > limit
+        )
     except ImpossibleRecipe as error:
         refused = [_refused(one.field, str(one), recipe) for one in error.problems]
-        return refused, 0.0, ()
+        return (), refused, 0.0, ()
     except DescendError as error:
-        return [_refused("recipe", error.message, recipe)], 0.0, ()
-    ran = getattr(getattr(diagnosis, "examination", None), "ran", ())
-    return named_by(diagnosis.findings, recipe), getattr(diagnosis, "share", None), ran
-
-
-def _diagnose() -> Any:
-    try:
-        from descend.diagnosis.diagnosing import diagnose
-    except ImportError:
-        return None
-    return diagnose
+        return (), [_refused("recipe", error.message, recipe)], 0.0, ()
+    findings = diagnosis.findings
+    return findings, named_by(findings, recipe), diagnosis.share, diagnosis.examination.ran
 
 
 def named_by(findings: Sequence[Finding], recipe: Told) -> list[Named]:

@@ -36,7 +36,7 @@ from descend.diagnosis.diagnosing import diagnose as diagnose_given
 from descend.diagnosis.examination import Examination
 from descend.diagnosis.examiner import Examiner
 from descend.diagnosis.preflight.flight import preflight
-from descend.diagnosis.proof import prove as prove_remedies
+from descend.diagnosis.proving import prove as prove_remedies
 from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.intake import (
     Arrays,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from descend.diagnosis.candidates import candidates, changes
 from descend.diagnosis.checking import check
-from descend.diagnosis.proof import AS_IT_IS, candidates, changes, prove
+from descend.diagnosis.proof import AS_IT_IS
+from descend.diagnosis.proving import prove
 from descend.findings.finding import Finding, Remedy, edit
 from descend.recipe import Recipe
 

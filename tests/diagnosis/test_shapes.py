@@ -9,7 +9,7 @@ import jaxtyping
 import pytest
 
 from descend.diagnosis.diagnosing import diagnose
-from descend.diagnosis.proof import prove
+from descend.diagnosis.proving import prove
 from descend.findings.finding import Finding, edit
 from descend.recipe import Recipe
 

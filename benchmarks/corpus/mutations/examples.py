@@ -106,7 +106,9 @@ def _rare(setting: Setting, rng: Rng) -> Setting:
 
 
 MUTATIONS: Mapping[str, Mutation] = {
-    "one answer": Mutation("constant_target", _one_answer, ("no_signal", "class_imbalance"), True),
+    "one answer": Mutation(
+        "constant_target", _one_answer, ("no_signal", "class_imbalance"), True, is_curable=False
+    ),
     "large inputs": Mutation("unscaled_input", _scaled_inputs, ("lr_too_high", *HIGH)),
     "tiny inputs": Mutation(
         "double_scaling",
@@ -121,14 +123,23 @@ MUTATIONS: Mapping[str, Mutation] = {
         _scaled_targets(1e-4, 0.0),
         ("lr_too_low", "unscaled_target", "slow_convergence"),
     ),
-    "test in other units": Mutation("train_test_scaling_mismatch", _other_units, (), True),
-    "test elsewhere": Mutation("train_test_distribution_shift", _other_region, (), True),
-    "noisy labels": Mutation("label_noise", _noisy_labels, ("overfitting",)),
-    "mixed up labels": Mutation("label_mismatch", _mixed_up, MIXED),
-    "pairs apart": Mutation("wrong_training_pair", _wrong_pairs, MIXED),
-    "noise": Mutation("no_signal", _noise, MIXED),
-    "few examples": Mutation(
-        "overfitting", _few_examples, ("missing_regularization", "excess_width", "no_signal")
+    "test in other units": Mutation(
+        "train_test_scaling_mismatch", _other_units, (), True, is_curable=False
     ),
-    "rare class": Mutation("wrong_metric", _rare, ("class_imbalance", "no_signal", "overfitting")),
+    "test elsewhere": Mutation(
+        "train_test_distribution_shift", _other_region, (), True, is_curable=False
+    ),
+    "noisy labels": Mutation("label_noise", _noisy_labels, ("overfitting",), is_curable=False),
+    "mixed up labels": Mutation("label_mismatch", _mixed_up, MIXED, is_curable=False),
+    "pairs apart": Mutation("wrong_training_pair", _wrong_pairs, MIXED, is_curable=False),
+    "noise": Mutation("no_signal", _noise, MIXED, is_curable=False),
+    "few examples": Mutation(
+        "overfitting",
+        _few_examples,
+        ("missing_regularization", "excess_width", "no_signal"),
+        is_curable=False,
+    ),
+    "rare class": Mutation(
+        "wrong_metric", _rare, ("class_imbalance", "no_signal", "overfitting"), is_curable=False
+    ),
 }

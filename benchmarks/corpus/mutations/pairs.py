@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 import descend
 from descend.data.examples import Examples
@@ -16,6 +14,7 @@ from descend.errors import DescendError
 
 from ..arrays import as_examples
 from ..cases import Case
+from ..learnt import learnt
 from ..recipes import Told
 from . import MUTATIONS
 from .problems import PROBLEMS, problem, sound
@@ -25,6 +24,7 @@ LEARNS = 0.7  # of the way from chance to perfection: what is sound comes that f
 LOSES = 0.1  # of that way: what a fault takes at least
 DRAWS = 40
 SEEDS = 3
+WORST = -1.0
 
 Prepared = tuple[Told, Any]
 
@@ -108,24 +108,5 @@ def scores_of(setting: Setting) -> list[float]:
         run = descend.train(recipe, edits=edits, data=examples, seeds=SEEDS, out=None, threads=1)
     except DescendError:
         return [0.0] * SEEDS
-    return sorted(min(_scores(result["metrics"], setting)) for result in run.results)
-
-
-def _scores(metrics: Mapping[str, float], setting: Setting) -> Iterator[float]:
-    arrays = setting.problem.arrays
-    for split, y in (("train", arrays.y), ("test", arrays.y_held_out)):
-        score = metrics.get(f"{split}/r2")
-        if score is None:
-            chance = majority(y, setting.task)
-            accuracy = metrics.get(f"{split}/accuracy", 0.0)
-            score = (accuracy - chance) / max(1 - chance, 1e-9)
-        yield float(np.nan_to_num(score, nan=-1.0, neginf=-1.0))
-
-
-def majority(y: NDArray[Any], task: str) -> float:
-    """The share of right answers of the best constant one."""
-    if task == "multilabel":
-        share = y.mean(axis=0)
-        return float(np.maximum(share, 1 - share).mean())
-    _, counts = np.unique(y, return_counts=True)
-    return float(counts.max() / counts.sum())
+    scores = [[learnt(one, examples, split) for split in ("train", "test")] for one in run.results]
+    return sorted(max(WORST, min(each)) for each in scores)

@@ -88,12 +88,16 @@ Apply = Callable[[Setting, Rng], Setting | None]
 
 @dataclass(frozen=True)
 class Mutation:
-    """A fault. also: causes that are as right; is_structural: a fault whatever the score says."""
+    """A fault. also: causes that are as right; is_structural: a fault whatever the score says.
+
+    is_curable: False where it sits in the examples, so that no recipe mends it.
+    """
 
     cause: str
     apply: Apply
     also: tuple[str, ...] = ()
     is_structural: bool = False
+    is_curable: bool = True
 
 
 def only(*tasks: str) -> Callable[[Apply], Apply]:

@@ -68,7 +68,7 @@ def command(
     from descend.cli.findings import FOUND, put_examination
     from descend.cli.progress import telling
     from descend.diagnosis.diagnosing import diagnose
-    from descend.diagnosis.proof import prove as proof_of
+    from descend.diagnosis.proving import prove as proof_of
     from descend.intake import edits_for
     from descend.recipe.edits import parse_edit
     from descend.runs.folder import is_watched
