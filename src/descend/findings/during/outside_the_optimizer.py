@@ -8,7 +8,7 @@ from descend.findings.record import Record
 from descend.findings.rule import finding
 
 
-@finding("D225", "warning", leads_to=("D211",))
+@finding("D225", "warning", leads_to=("D207", "D209", "D211"))
 def outside_the_optimizer(record: Record) -> Finding | None:
     """Parameters get a gradient at each backward pass, and no optimizer ever moves them.
 
