@@ -20,6 +20,7 @@ NEIGHBOURS = 5
 RIDGE = 0.03  # of the features' variance, which is 1 here
 SHUFFLED = 99  # times
 FEWEST = 60  # examples: of fewer nobody can tell
+AMONG = 0.95  # of the training examples are as near to each other
 NONE = 0.1  # a chance above this: shuffled targets do as well
 SURE = 0.02  # a chance up to this: they do not
 TASKS = ("binary", "multiclass", "multilabel", "regression")
@@ -60,15 +61,23 @@ def held_out_signal(profile: Profile) -> Signal:
 
 
 def carried_over(profile: Profile) -> float:
-    """The r² of what the neighbours among the training pairs say of held-out pairs."""
+    """The r² of what the neighbours among the training pairs say of held-out pairs.
+
+    Only of those that lie among the training examples, as near to them as these to each other.
+    """
     x, y = _examples(profile, is_held_out=False)
     new, truth = _examples(profile, is_held_out=True)
     if y.shape[1] != truth.shape[1]:
         raise NotMeasured
     mean, spread = x.mean(axis=0), x.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    near = _nearest((new - mean) / spread, (x - mean) / spread)
-    return _r2(y[near].mean(axis=1), truth)
+    x, new = (x - mean) / spread, (new - mean) / spread
+    own, near = _nearest(x, x, is_same=True), _nearest(new, x)
+    usual = np.quantile(_distances(x, x, own), AMONG)
+    is_among = _distances(new, x, near) <= usual
+    if is_among.sum() < FEWEST:
+        raise NotMeasured
+    return _r2(y[near[is_among]].mean(axis=1), truth[is_among])
 
 
 @lru_cache(maxsize=8)
@@ -108,6 +117,12 @@ def _nearest(x: Numbers, among: Numbers, *, is_same: bool = False) -> NDArray[np
         np.fill_diagonal(distance, np.inf)
     nearest: NDArray[np.int64] = np.argpartition(distance, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     return nearest
+
+
+def _distances(x: Numbers, among: Numbers, near: NDArray[np.int64]) -> Numbers:
+    """From each example to its neighbours, on the mean."""
+    distances: Numbers = np.linalg.norm(x[:, None] - among[near], axis=2).mean(axis=1)
+    return distances
 
 
 def _line(x: Numbers) -> tuple[Numbers, Numbers]:
