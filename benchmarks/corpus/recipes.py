@@ -34,6 +34,7 @@ KERAS: Mapping[str, Mapping[str, Any]] = {
     "adadelta": {"lr": 0.001, "eps": 1e-7, "rho": 0.95},
     "rmsprop": {"lr": 0.001, "eps": 1e-7, "alpha": 0.9},
 }
+KERAS_BATCH_NORM = {"batch_norm_eps": 1e-3, "batch_norm_momentum": 0.01}
 TORCH: Mapping[str, Mapping[str, Any]] = {"sgd": {"lr": 0.001}, "rmsprop": {"lr": 0.01}}
 OPTIMIZERS = (*KERAS, "adamw", "rprop", "asgd", "lbfgs")
 SETTINGS = {
@@ -88,7 +89,7 @@ def told(case: Case, arrays: Arrays) -> Told:
         },
     }
     if any(block.batch_norm for block in blocks.blocks) and not is_torch:
-        notes.append("batch norm has torch's momentum and epsilon, not those of Keras")
+        tree["network"] |= KERAS_BATCH_NORM
     return Told(tree, task, blocks.places, list(dict.fromkeys(notes)))
 
 

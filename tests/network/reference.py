@@ -85,9 +85,11 @@ def block(
     dropout: float = 0.0,
     l1: float = 0.0,
     l2: float = 0.0,
+    **settings: float,
 ) -> Block:
     """A block whose weights are drawn as torch's are."""
-    return Block(fan_in, fan_out, activation, batch_norm, dropout, Init(), Init(), l1, l2)
+    own = dropout, Init(), Init(), l1, l2
+    return Block(fan_in, fan_out, activation, batch_norm, *own, **settings)
 
 
 def stack_of(
@@ -182,7 +184,8 @@ class Network:
             x = functional.linear(x, w.T, b.flatten())
             if given.batch_norm == "before":
                 x = self._batch_norm(x, norm, place, masks is not None)
-            x = ACTIVATIONS[given.activation](x)
+            slope = {"negative_slope": given.slope} if given.activation == "leaky_relu" else {}
+            x = ACTIVATIONS[given.activation](x, **slope)
             if given.batch_norm == "after":
                 x = self._batch_norm(x, norm, place, masks is not None)
             if masks is not None and place in masks:
@@ -193,7 +196,9 @@ class Network:
         running = self.running[place]
         assert running is not None
         scale, shift = (part.flatten() for part in norm)
-        return functional.batch_norm(x, *running, scale, shift, is_training, 0.1, 1e-5)
+        given = self.blocks[place]
+        settings = is_training, given.batch_norm_momentum, given.batch_norm_eps
+        return functional.batch_norm(x, *running, scale, shift, *settings)
 
     def penalty(self) -> Tensor:
         """l1 Σ|w| + l2 Σw²."""
@@ -239,10 +244,17 @@ def architectures(
         is_last = place == len(widths) - 2
         activation = draw(st.sampled_from(output if is_last else NAMES))
         batch_norm = False if is_last else draw(st.sampled_from(BATCH_NORM))
+        slope = draw(st.sampled_from([0.01, 0.2, 0.0]))
         for run in range(runs):
             dropout = 0.0 if is_last else draw(dropouts)
             l1, l2 = draw(amounts), draw(amounts)
-            blocks[run].append(block(fan_in, fan_out, activation, batch_norm, dropout, l1, l2))
+            settings = {
+                "slope": slope,
+                "batch_norm_eps": draw(st.sampled_from([1e-5, 1e-3])),
+                "batch_norm_momentum": draw(st.sampled_from([0.1, 0.01, 1.0])),
+            }
+            own = dropout, l1, l2
+            blocks[run].append(block(fan_in, fan_out, activation, batch_norm, *own, **settings))
     return tuple(map(tuple, blocks))
 
 

@@ -62,11 +62,15 @@ def test_a_layer_keeps_what_is_its_own() -> None:
                 "bias_init": {"name": "constant", "value": 0.5},
                 "l1": 0.0,
                 "l2": 0.7,
+                "batch_norm_eps": 1e-3,
+                "batch_norm_momentum": 0.1,
             },
-            {"units": 6},
+            {"units": 6, "slope": 0.3},
         ],
         activation="elu",
         batch_norm="after",
+        batch_norm_momentum=0.02,
+        slope=0.2,
         dropout=0.25,
         l1=0.1,
         l2=0.2,
@@ -74,14 +78,16 @@ def test_a_layer_keeps_what_is_its_own() -> None:
         output_init="ones",
         output_bias_init="normal",
     )
-    assert first.structure == (4, 5, "selu", False)
+    assert first.structure == (4, 5, "selu", False, 0.2)
+    assert (first.batch_norm_eps, first.batch_norm_momentum) == (1e-3, 0.1)
     assert (first.dropout, first.l1, first.l2) == (0.0, 0.0, 0.7)
     assert first.init == Init("zeros")
     assert first.bias_init == Init("constant", {"value": 0.5})
-    assert second.structure == (5, 6, "elu", "after")
+    assert second.structure == (5, 6, "elu", "after", 0.3)
+    assert (second.batch_norm_eps, second.batch_norm_momentum) == (1e-5, 0.02)
     assert (second.dropout, second.l1, second.l2) == (0.25, 0.1, 0.2)
     assert second.init.name == "he_normal"
-    assert last.structure == (6, 3, "softmax", False)
+    assert last.structure == (6, 3, "softmax", False, 0.2)
     assert (last.init.name, last.bias_init.name) == ("ones", "normal")
 
 
@@ -89,7 +95,7 @@ def test_a_layer_keeps_what_is_its_own() -> None:
 def test_a_network_without_hidden_layers_is_one_linear(network: dict[str, Any]) -> None:
     """The perceptron, in either form."""
     (only,) = blocks_of(**network)
-    assert only.structure == (4, 3, "identity", False)
+    assert only.structure == (4, 3, "identity", False, 0.01)
 
 
 @pytest.mark.parametrize("batch_norm", [False, "before", "after"])

@@ -22,11 +22,16 @@ class Layer(NamedTuple):
 
 
 def layer(runs: int, batch: int, units: int, dtype: torch.dtype = torch.float64) -> Layer:
-    """Our layer and torch's for each run, with the same random γ, β and running statistics."""
+    """Our layer and torch's for each run, with the same random γ, β and running statistics.
+
+    Each run has an ε and a momentum of its own, the first one those that are usual.
+    """
+    eps = torch.tensor([1e-5, 1e-3, 0.1, 1e-8][:runs], dtype=dtype).view(-1, 1, 1)
+    momentum = torch.tensor([0.1, 0.01, 1.0, 0.5][:runs], dtype=dtype).view(-1, 1, 1)
     scale, shift, mean, var = (torch.rand(runs, 1, units, dtype=dtype) + 0.5 for _ in range(4))
     oracles = []
     for run in range(runs):
-        oracle = BatchNorm1d(units, dtype=dtype)
+        oracle = BatchNorm1d(units, float(eps[run]), float(momentum[run]), dtype=dtype)
         own = (scale, shift, mean, var)
         theirs = (oracle.weight, oracle.bias, oracle.running_mean, oracle.running_var)
         with torch.no_grad():
@@ -35,8 +40,8 @@ def layer(runs: int, batch: int, units: int, dtype: torch.dtype = torch.float64)
                 one.copy_(other[run, 0])
         oracles.append(oracle)
     slopes = torch.empty_like(scale), torch.empty_like(shift)
-    norm = BatchNorm(scale, shift, *slopes, mean, var, batch)
-    return Layer(norm, FrozenBatchNorm(scale, shift, mean, var), oracles)
+    norm = BatchNorm(scale, shift, *slopes, mean, var, batch, eps, momentum)
+    return Layer(norm, FrozenBatchNorm(scale, shift, mean, var, eps), oracles)
 
 
 def check_statistics(made: Layer) -> None:

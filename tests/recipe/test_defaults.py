@@ -13,7 +13,7 @@ from descend.errors import RecipeError
 from descend.optimizers.settings import OPTIMIZER_SETTINGS
 from descend.recipe import Recipe
 from descend.recipe.defaults import Facts, complete, outputs_for, with_scales
-from descend.recipe.names import ACTIVATIONS, LOSSES_FOR, SPLITS, TASKS
+from descend.recipe.names import ACTIVATIONS, LAYER_SETTINGS, LOSSES_FOR, SPLITS, TASKS
 from tests.recipe.strategies import recipe_trees
 
 ALL_SPLITS = ("train", "validation", "test")
@@ -99,8 +99,8 @@ def test_a_completed_recipe_leaves_nothing_open(pair: tuple[dict[str, Any], Fact
     _, done = _complete(*pair)
     assert None not in (done.data.task, done.data.scale, done.data.target_scale)
     network = {name for name, value in done.network if value is None}
-    assert len(network) == 1
-    assert network <= OPEN_NETWORK
+    assert len(network - set(LAYER_SETTINGS)) == 1
+    assert network <= OPEN_NETWORK | set(LAYER_SETTINGS)
     settings = OPTIMIZER_SETTINGS[str(done.training.optimizer)]
     for name, value in done.training:
         is_lacking = name in {key for table in OPTIMIZER_SETTINGS.values() for key in table}
@@ -217,6 +217,29 @@ def test_a_layer_with_its_own_activation_gets_its_own_initialiser(activation: st
     assert network.layers is not None
     assert (network.layers[1].init or network.init) == alone
     assert network.layers[0].init is None
+
+
+@pytest.mark.parametrize(
+    ("network", "settings"),
+    [
+        ({"activation": "relu"}, {}),
+        ({"activation": "leaky_relu"}, {"slope": 0.01}),
+        ({"layers": [{"units": 2, "activation": "leaky_relu"}]}, {"slope": 0.01}),
+        ({"output": "leaky_relu", "slope": 0.2}, {"slope": 0.2}),
+        ({"batch_norm": "after"}, {"batch_norm_eps": 1e-5, "batch_norm_momentum": 0.1}),
+        (
+            {"layers": [{"units": 2, "batch_norm": "before"}], "batch_norm_eps": 1e-3},
+            {"batch_norm_eps": 1e-3, "batch_norm_momentum": 0.1},
+        ),
+    ],
+)
+def test_settings_of_layers_are_chosen_where_a_layer_has_them(
+    network: dict[str, Any], settings: dict[str, float]
+) -> None:
+    """The slope of leaky ReLU and those of batch normalisation, as torch has them."""
+    done = completed(**{f"network__{name}": value for name, value in network.items()}).network
+    found = {name: getattr(done, name) for name in LAYER_SETTINGS}
+    assert {name: one for name, one in found.items() if one is not None} == settings
 
 
 def test_an_initialiser_that_is_named_holds_for_every_layer() -> None:

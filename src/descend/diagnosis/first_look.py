@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from descend.network.activations import ACTIVATIONS
+from descend.network.activations import activation_of
 from descend.network.passes import TrainingPass
 from descend.network.stack import Stack
 from descend.training.training import Training
-
-EPSILON = 1e-5  # as batch normalisation has it
 
 
 @torch.inference_mode()
@@ -26,10 +24,10 @@ def signals(stack: Stack, run: int, x: Tensor) -> list[float]:
     for views, block in zip(stack.views, stack.blocks, strict=True):
         z = a @ views.w[run].double() + views.b[run].double()
         if block.batch_norm == "before":
-            z = _normal(z)
-        a = ACTIVATIONS[block.activation]().forward(z)
+            z = _normal(z, block.batch_norm_eps)
+        a = activation_of(block.activation, block.slope).forward(z)
         if block.batch_norm == "after":
-            a = _normal(a)
+            a = _normal(a, block.batch_norm_eps)
         taken.append(float(a.var(dim=1, correction=0).mean().sqrt()))
     return taken
 
@@ -43,6 +41,6 @@ def second_losses(training: Training) -> list[float]:
     return losses
 
 
-def _normal(z: Tensor) -> Tensor:
+def _normal(z: Tensor, eps: float) -> Tensor:
     mean, var = z.mean(dim=1, keepdim=True), z.var(dim=1, correction=0, keepdim=True)
-    return (z - mean) / (var + EPSILON).sqrt()
+    return (z - mean) / (var + eps).sqrt()

@@ -84,9 +84,10 @@ class ReLU:
 
 
 class LeakyReLU:
-    """a = z where z > 0, else 0.01 z; a' = 1 or 0.01 (Maas et al. 2013)."""
+    """a = z where z > 0, else slope · z; a' = 1 or slope (Maas et al. 2013)."""
 
-    slope = 0.01
+    def __init__(self, slope: float = 0.01) -> None:
+        self.slope = slope
 
     def forward(self, z: Units) -> Units:
         self.a = functional.leaky_relu_(z, self.slope)
@@ -212,3 +213,8 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "softmax": Softmax,
     "log_softmax": LogSoftmax,
 }
+
+
+def activation_of(name: str, slope: float) -> Activation:
+    """A new activation of that name; slope: of leaky_relu."""
+    return LeakyReLU(slope) if name == "leaky_relu" else ACTIVATIONS[name]()

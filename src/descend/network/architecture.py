@@ -8,8 +8,9 @@ from typing import Any
 
 from descend.network.init_names import Init
 from descend.recipe import Network, Recipe
+from descend.recipe.names import LAYER_SETTINGS as SETTINGS
 
-SHARED = ("activation", "init", "bias_init", "batch_norm", "dropout", "l1", "l2")
+SHARED = ("activation", "init", "bias_init", "batch_norm", "dropout", "l1", "l2", *SETTINGS)
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class Block:
     bias_init: Init
     l1: float
     l2: float
+    slope: float = SETTINGS["slope"]  # of leaky_relu
+    batch_norm_eps: float = SETTINGS["batch_norm_eps"]
+    batch_norm_momentum: float = SETTINGS["batch_norm_momentum"]
 
     @property
     def structure(self) -> tuple[object, ...]:
         """What all runs of a stack must have in common; the rest may differ from run to run."""
-        return self.fan_in, self.fan_out, self.activation, self.batch_norm
+        return self.fan_in, self.fan_out, self.activation, self.batch_norm, self.slope
 
     @property
     def parameters(self) -> int:
@@ -91,4 +95,8 @@ def _block(fan_in: int, fan_out: int, given: Mapping[str, Any]) -> Block:
         bias_init=Init(bias_init.name, bias_init.parameters),
         l1=given["l1"] or 0.0,
         l2=given["l2"] or 0.0,
+        **{
+            name: default if given[name] is None else given[name]
+            for name, default in SETTINGS.items()
+        },
     )

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Float
 from torch import Tensor
 
-from descend.network.activations import ACTIVATIONS, Activation, Identity
+from descend.network.activations import Activation, Identity, activation_of
 from descend.network.batch_norm import BatchNorm, FrozenBatchNorm
 from descend.network.dropout import Dropout
 from descend.network.linear import Linear, wants_room
@@ -58,11 +58,11 @@ class TrainingPass:
         for place, block in enumerate(stack.blocks):
             views, slopes = held.views[place], held.slopes[place]
             linear = linear_of(views, slopes, self.weave, batch, is_first=place == 0, room=room)
-            activation = ACTIVATIONS[block.activation]()
+            activation = activation_of(block.activation, block.slope)
             self.activations.append(activation)
             self.layers += [linear, activation]
             if block.batch_norm:
-                norm = batch_norm_of(views, slopes, stack.running[place], batch)
+                norm = batch_norm_of(views, slopes, stack, place, batch)
                 self.layers.insert(-1 if block.batch_norm == "before" else len(self.layers), norm)
             rate = stack.per_run(place, "dropout")
             if rate.any():
@@ -130,11 +130,12 @@ class EvaluationPass:
         for place, block in enumerate(stack.blocks):
             views, slopes = stack.views[place], stack.slopes[place]
             layers.append(Linear(views.w, views.b, slopes.w, slopes.b, batch, is_first=True))
-            activation = ACTIVATIONS[block.activation]()
+            activation = activation_of(block.activation, block.slope)
             layers.append(activation)
             running = stack.running[place]
             if views.scale is not None and views.shift is not None and running is not None:
-                norm = FrozenBatchNorm(views.scale, views.shift, *running)
+                eps = stack.per_run(place, "batch_norm_eps")
+                norm = FrozenBatchNorm(views.scale, views.shift, *running, eps)
                 layers.insert(-1 if block.batch_norm == "before" else len(layers), norm)
         self.layers = [layer for layer in layers if not isinstance(layer, Identity)]
 
@@ -170,9 +171,12 @@ def room_for(weights: Sequence[Tensor], batch: int) -> Tensor | None:
 
 
 def batch_norm_of(
-    views: BlockViews, slopes: BlockViews, running: tuple[Tensor, Tensor] | None, batch: int
+    views: BlockViews, slopes: BlockViews, stack: Stack, place: int, batch: int
 ) -> BatchNorm:
     """The batch normalisation of a block that has one."""
+    running = stack.running[place]
     assert views.scale is not None and views.shift is not None
     assert slopes.scale is not None and slopes.shift is not None and running is not None
-    return BatchNorm(views.scale, views.shift, slopes.scale, slopes.shift, *running, batch)
+    settings = (stack.per_run(place, f"batch_norm_{name}") for name in ("eps", "momentum"))
+    own = views.scale, views.shift, slopes.scale, slopes.shift
+    return BatchNorm(*own, *running, batch, *settings)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from descend.network.batch_norm import EPSILON, MOMENTUM
+from descend.network.architecture import Block
 from descend.network.stack import Stack
 
 
@@ -48,7 +48,7 @@ def to_sequential(stack: Stack, run: int = 0) -> nn.Sequential:
         if block.batch_norm == "before":
             modules.append(_batch_norm(stack, place, run))
         if block.activation != "identity":
-            modules.append(MODULES[block.activation]())
+            modules.append(_activation(block))
         if block.batch_norm == "after":
             modules.append(_batch_norm(stack, place, run))
         if block.dropout:
@@ -60,6 +60,11 @@ def parts_of(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """γ, β and the running mean and variance."""
     assert norm.running_mean is not None and norm.running_var is not None
     return norm.weight, norm.bias, norm.running_mean, norm.running_var
+
+
+def _activation(block: Block) -> nn.Module:
+    is_leaky = block.activation == "leaky_relu"
+    return nn.LeakyReLU(block.slope) if is_leaky else MODULES[block.activation]()
 
 
 def _linear(stack: Stack, place: int, run: int) -> nn.Linear:
@@ -76,8 +81,9 @@ def _linear(stack: Stack, place: int, run: int) -> nn.Linear:
 def _batch_norm(stack: Stack, place: int, run: int) -> nn.BatchNorm1d:
     views, running, theta = stack.views[place], stack.running[place], stack.theta
     assert views.scale is not None and views.shift is not None and running is not None
-    units = stack.blocks[place].fan_out
-    norm = nn.BatchNorm1d(units, EPSILON, MOMENTUM, dtype=theta.dtype, device=theta.device)
+    block = stack.architectures[run][place]
+    settings = block.batch_norm_eps, block.batch_norm_momentum
+    norm = nn.BatchNorm1d(block.fan_out, *settings, dtype=theta.dtype, device=theta.device)
     with torch.no_grad():
         for own, rows in zip(parts_of(norm), (views.scale, views.shift, *running), strict=True):
             own.copy_(rows[run, 0])

@@ -17,6 +17,7 @@ from descend.errors import NetworkError
 from descend.network.stack import Stack
 from descend.network.torch_modules import MODULES, parts_of
 from descend.network.weights import LayerShape, Weights, layer_shape
+from descend.recipe.names import LAYER_SETTINGS
 
 ACTIVATIONS = {type(make()): name for name, make in MODULES.items()}
 LAYERS: dict[type[nn.Module], str] = {
@@ -37,7 +38,8 @@ DEFAULTS: dict[type[nn.Module], nn.Module] = {
     nn.BatchNorm1d: nn.BatchNorm1d(1),
     **{type(module): module for module in (make() for make in MODULES.values())},
 }
-FREE = ("training", "inplace", "num_features")  # attributes that need not be the default's
+# attributes that need not be the default's
+FREE = ("training", "inplace", "num_features", "negative_slope", "eps", "momentum")
 
 
 def from_sequential(module: nn.Module) -> tuple[dict[str, Any], Weights]:
@@ -54,9 +56,11 @@ def from_sequential(module: nn.Module) -> tuple[dict[str, Any], Weights]:
                 "activation": group.activation,
                 "batch_norm": group.batch_norm,
                 "dropout": group.dropout,
+                **group.settings,
             }
             for group in hidden
         ],
+        **last.settings,
         "output": last.activation,
         "outputs": last.units,
     }
@@ -79,6 +83,7 @@ class Group:
     linear: nn.Linear
     norm: nn.BatchNorm1d | None = None
     activation: str = "identity"
+    slope: float | None = None
     dropout: float = 0.0
     places: dict[str, str] = field(default_factory=dict)  # of the layers that follow, in order
 
@@ -91,6 +96,17 @@ class Group:
         if self.norm is None:
             return False
         return "before" if next(iter(self.places)) == NORM else "after"
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What layers have that ask for it: a slope, and what is not usual of a batch norm."""
+        settings = {} if self.slope is None else {"slope": self.slope}
+        if self.norm is not None:
+            own = {"batch_norm_eps": self.norm.eps, "batch_norm_momentum": self.norm.momentum}
+            settings |= {
+                name: one for name, one in own.items() if one not in (None, LAYER_SETTINGS[name])
+            }
+        return settings
 
     @property
     def shape(self) -> LayerShape:
@@ -124,6 +140,8 @@ class Group:
                 raise _wrong(place, "leave some units, with p below 1", module)
             case nn.Dropout(p=p):
                 self.dropout = p
+            case nn.LeakyReLU(negative_slope=slope):
+                self.activation, self.slope = "leaky_relu", slope
             case _:
                 self.activation = ACTIVATIONS[type(module)]
         self.places[kind] = place
@@ -194,6 +212,8 @@ def _check(place: str, module: nn.Module, seen: set[int]) -> None:
         ]
         if wrong:
             raise _wrong(place, f"have {' and '.join(wrong)}", module, "descend knows no other")
+    if isinstance(module, nn.BatchNorm1d) and module.momentum is None:
+        raise _wrong(place, "have a momentum", module, "0.1 is usual")
     for parameter in module.parameters():
         if not parameter.is_floating_point():
             raise _wrong(place, f"hold real numbers, not {parameter.dtype}", module)

@@ -8,7 +8,8 @@ from typing import Any
 from descend.optimizers.settings import settings_of
 from descend.recipe.checks import Facts, fact_problems, optimizer_for, outputs_for
 from descend.recipe.complaints import ImpossibleRecipe
-from descend.recipe.names import LOSSES_FOR, SPLITS
+from descend.recipe.model import Network
+from descend.recipe.names import LAYER_SETTINGS, LOSSES_FOR, SPLITS
 from descend.recipe.recipe import Recipe
 from descend.recipe.training import Training
 
@@ -183,10 +184,21 @@ def _network(recipe: Recipe, facts: Facts, loss: str, loss_on: str) -> dict[str,
     }
     if given.hidden is None and given.layers is None:
         choices["hidden"] = _hidden(facts)
+    choices |= _asked_for(given, activation)
     edits = {
         f"network.{name}": value for name, value in choices.items() if getattr(given, name) is None
     }
     return {**edits, **_layers(recipe)}
+
+
+def _asked_for(given: Network, activation: str) -> dict[str, float]:
+    """Settings of what some layer has: the slope of leaky ReLU, and those of batch norms."""
+    layers = given.layers or ()
+    activations = {activation, given.output, *(layer.activation for layer in layers)}
+    has_norm = given.batch_norm or any(layer.batch_norm for layer in layers)
+    names = ["slope"] if "leaky_relu" in activations else []
+    names += ["batch_norm_eps", "batch_norm_momentum"] if has_norm else []
+    return {name: LAYER_SETTINGS[name] for name in names}
 
 
 def _inits(recipe: Recipe, activation: str) -> dict[str, Any]:

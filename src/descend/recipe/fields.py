@@ -163,6 +163,7 @@ Whole = Annotated[int, Field(ge=0, le=LARGEST), Expected("a whole number, 0 or m
 Number = Annotated[float, Expected("a finite number")]
 Amount = Annotated[float, Field(ge=0), Expected("a number, 0 or more")]
 Positive = Annotated[float, Field(gt=0), Expected("a number above 0")]
+Part0To1 = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
 Share = Annotated[float, Field(ge=0, lt=1), Expected("a number from 0 to below 1")]
 Size = Annotated[
     Annotated[float, Field(ge=0, lt=1)] | Annotated[int, Field(ge=0, le=LARGEST)],

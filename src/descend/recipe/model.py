@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from descend.recipe import checks
-from descend.recipe.fields import Amount, Count, Name, OneOf, Part, Share, Size, Whole, impossible
+from descend.recipe.fields import (
+    Amount,
+    Count,
+    Name,
+    OneOf,
+    Part,
+    Part0To1,
+    Positive,
+    Share,
+    Size,
+    Whole,
+    impossible,
+)
 from descend.recipe.init import BiasInit, Init
 from descend.recipe.names import ACTIVATIONS, TASKS
 
@@ -15,6 +27,11 @@ __all__ = ["BiasInit", "Data", "Init", "Layer", "Network"]
 
 Activation = Annotated[str, OneOf(ACTIVATIONS)]
 BatchNorm = Annotated[Literal[False, "before", "after"], OneOf((False, "before", "after"))]
+
+
+SLOPE = "of leaky_relu: what numbers below 0 are multiplied with"
+EPS = "what is added to the variance of a batch before it divides"
+MOMENTUM = "how far the running statistics of a batch norm move to each batch's"
 
 
 class Data(Part):
@@ -77,6 +94,9 @@ class Layer(Part):
     batch_norm: BatchNorm | None = Field(
         default=None, description="normalise over the batch: before or after the activation, or not"
     )
+    slope: Amount | None = Field(default=None, description=SLOPE)
+    batch_norm_eps: Positive | None = Field(default=None, description=EPS)
+    batch_norm_momentum: Part0To1 | None = Field(default=None, description=MOMENTUM)
     dropout: Share | None = Field(
         default=None, description="the share of its outputs that are set to 0 in each training step"
     )
@@ -104,6 +124,9 @@ class Network(Part):
         default=None,
         description="normalise every hidden layer: before or after the activation, or not",
     )
+    slope: Amount | None = Field(default=None, description=SLOPE)
+    batch_norm_eps: Positive | None = Field(default=None, description=EPS)
+    batch_norm_momentum: Part0To1 | None = Field(default=None, description=MOMENTUM)
     dropout: Share | None = Field(
         default=None, description="the share of each hidden layer's outputs that training sets to 0"
     )

@@ -25,6 +25,9 @@ ELEMENTWISE = (
 )
 ACTIVATIONS = (*ELEMENTWISE, "softmax", "log_softmax")
 
+# what a layer has only where it has a leaky ReLU or a batch norm, as torch has it
+LAYER_SETTINGS = {"slope": 0.01, "batch_norm_eps": 1e-5, "batch_norm_momentum": 0.1}
+
 LOSSES = ("mse", "l1", "huber", "poisson", "bce", "cross_entropy", "nll")
 LOSSES_FOR: Mapping[str, tuple[str, ...]] = {
     "regression": ("mse", "l1", "huber", "poisson"),

@@ -18,6 +18,7 @@ from descend.recipe.fields import (
     Number,
     OneOf,
     Part,
+    Part0To1,
     Positive,
     Share,
     Weights,
@@ -38,7 +39,6 @@ Etas = Annotated[
     Expected("two numbers, one between 0 and 1 and one above 1"),
 ]
 StepSizes = Annotated[tuple[Positive, Positive], Expected("two numbers above 0")]
-Part0To1 = Annotated[float, Field(ge=0, le=1), Expected("a number from 0 to 1")]
 
 
 class Schedule(Named):
