@@ -41,14 +41,14 @@ def regression(**loop: Any) -> Case:
         loss={"name": "mse", "on": "values", "reduction": "mean"},
         optimizer={"name": "sgd", "lr": 0.05, "momentum": 0.9},
         batch_size=16,
-        epochs=200,
+        epochs=100,
         loop=loop,
     )
 
 
 def named(tmp_path: Path, case: Case) -> list[Named]:
     """What is graver than a note, causes first."""
-    said = verdict(case, Means(written(tmp_path, case), seeds=2))
+    said = verdict(case, Means(written(tmp_path, case), seeds=1))
     assert said.state == "done", said.reason
     return [one for one in said.named if one.severity != "note"]
 
@@ -102,7 +102,7 @@ def test_a_recipe_has_words_for_a_seed_and_the_order_of_the_examples() -> None:
 def test_layers_that_are_not_trained_are_a_note(tmp_path: Path) -> None:
     case = regression()
     case.tree["layers"][0]["trainable"] = False
-    said = verdict(case, Means(written(tmp_path, case), seeds=2))
+    said = verdict(case, Means(written(tmp_path, case), seeds=1))
     assert [(one.code, one.severity, one.layers) for one in said.named] == [
         ("D226", "note", (0, 1))
     ]

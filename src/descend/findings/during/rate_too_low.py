@@ -51,8 +51,8 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     forks at 3, 10 and 100 times the rate: with a tenth of the steps, the one at ten times the rate
     shows where the training will end; where that is far above what a faster fork has come to
     already, or where the whole training ends far above it, the rate is too low. In a watched loop,
-    which nobody can fork: a loss that fell steadily from step to step, by small steps, and was
-    still high in the end, while the weights went less than their size.
+    which nobody can fork: weights that went next to nowhere, and a loss that is that of chance; or
+    a loss that fell steadily, by small steps, and was still high in the end.
     Why it matters: the network stays as it was drawn.
     Remedy: the rate of the best fork.
     Not a fault: a plateau that is left in time; a loss that is low at the end, though another rate
@@ -116,11 +116,13 @@ def _lost(record: Record) -> Finding:
 def _alone(record: Record, way: float) -> Finding | Margin:
     """What the trace of a watched loop says by itself."""
     size, end, unit = float(np.median(step_size(record))), end_loss(record), scale(record)
-    if way > NEAR or size > SHORT or end < HIGH * unit or not falls_steadily(record):
+    is_still = way < WAY and end >= LEARNS * unit  # what fell so far is the batches' noise
+    is_slow = way < NEAR and size < SHORT and end >= HIGH * unit
+    if not is_still and not (is_slow and falls_steadily(record)):
         return Margin("way of the weights, in their size", way, NEAR)
     return _finding(
         f"the weights went {way:.2g} times their size in {record.planned_steps:,} steps, and the "
-        f"loss fell steadily to {end:.4g} of {unit:.4g}",
+        f"loss came to {end:.4g} of {unit:.4g}",
         record,
         record.training.lr * 10,
         {"way": way, "update_ratio": size, "loss": end},
