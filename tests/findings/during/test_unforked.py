@@ -14,6 +14,7 @@ from descend.findings.finding import Finding
 from descend.findings.loop import Loop, Seen
 from descend.findings.record import Record
 from descend.findings.rule import rules
+from descend.findings.unforked import falls_steadily
 from tests.findings.scenes import diagnosed
 
 LATER = [rule for rule in rules() if rule.family != "before"]
@@ -125,3 +126,12 @@ def test_a_share_that_is_no_number_is_no_fault() -> None:
     record = watched()
     loop = replace(record.loop, upwards=float("nan"))
     assert "D234" not in seen(replace(record, known_loop=loop))
+
+
+def test_a_fall_that_is_over_is_no_steady_one() -> None:
+    record, place = watched(), np.linspace(0, 1, 200)
+    noise = np.random.default_rng(0).normal(0, 0.005, 200)
+    steady = replace(record, losses=1 - 0.3 * place + noise, planned_steps=200)
+    over = replace(record, losses=0.7 + 0.3 * np.exp(-20 * place) + noise, planned_steps=200)
+    assert falls_steadily(steady)
+    assert not falls_steadily(over)
