@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from descend.diagnosis.checking import check
-from descend.diagnosis.diagnosing import FEWEST, MOST, diagnose, first_look
+from descend.diagnosis.diagnosing import FEW, FEWEST, MOST, diagnose, first_look
 from descend.diagnosis.forks import affordable, changes_of
 from descend.findings.standing import does_well
 from descend.intake import complete_with_examples
@@ -64,6 +64,9 @@ def test_a_first_look_is_a_tenth_but_neither_short_nor_long() -> None:
     assert first_look(20) == 20
     assert first_look(1_000_000) == MOST
     assert first_look(1_000_000, share=0.5) == 500_000
+    assert first_look(10_000, step_seconds=0.02) == 400
+    assert first_look(10_000, step_seconds=10.0) == FEW
+    assert first_look(10_000, share=0.1, step_seconds=10.0) == 1000
 
 
 def test_large_networks_have_fewer_forks() -> None:

@@ -29,3 +29,13 @@ def test_a_cause_is_as_grave_as_what_follows_from_it() -> None:
     [cause] = in_order([named("D304", "warning"), named("D206", "error")])
     assert cause.code == "D304"
     assert cause.severity == "error"
+
+
+def test_what_is_certain_explains_before_what_is_forecast() -> None:
+    """A softmax of one unit has no gradient, whatever the first weights are."""
+    first, second = in_order(
+        [named("D102", "warning"), named("D112", "error"), named("D211", "error")]
+    )
+    assert (first.code, second.code) == ("D112", "D102")
+    assert [one.code for one in first.consequences] == ["D211"]
+    assert second.severity == "warning"

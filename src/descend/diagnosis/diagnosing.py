@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from descend.comparison.cost import work_seconds
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.diagnosis.baselines import Baselines
@@ -39,6 +40,7 @@ from descend.training.training import Training
 
 SHARE = 0.1  # of the planned steps until the first look, where nothing else is asked for
 FEWEST, MOST = 30, 2000  # steps of a first look: fewer show nothing, more are seldom needed
+LOOK_SECONDS, FEW = 8.0, 100  # of a CPU; steps that are looked at whatever they take
 LOW = 0.1  # of the loss of chance: what is below is no reason to try other rates
 
 Tell = Callable[[Progress], None]
@@ -150,7 +152,8 @@ def _of_recipe(
     with cpu_threads(threads_for(recipes, examples, chosen)):
         before = planned(recipes, examples)
         training = Training(recipes, examples, chosen)
-        steps = first_look(training.total, share)
+        step_seconds = work_seconds(completed, examples, len(recipes)) / training.total
+        steps = first_look(training.total, share, step_seconds)
         measured_densely(training, steps)
         watcher = Quiet(stop, tell)
         known = Known(before, Baselines(examples))
@@ -260,9 +263,14 @@ def everything(findings: Sequence[Finding]) -> list[Finding]:
     return [one for finding in findings for one in (finding, *everything(finding.consequences))]
 
 
-def first_look(total: int, share: float | None = None) -> int:
-    """The steps until the first look: a tenth of all where no share is asked for, but not many."""
-    asked = min(MOST, round(SHARE * total)) if share is None else round(share * total)
+def first_look(total: int, share: float | None = None, step_seconds: float = 0.0) -> int:
+    """The steps until the first look: a tenth of all where no share is asked for, but not many.
+
+    step_seconds: what a step takes, as planned; of large networks fewer are looked at.
+    """
+    asked = round(share * total) if share is not None else min(MOST, round(SHARE * total))
+    if share is None and asked * step_seconds > LOOK_SECONDS:
+        asked = min(asked, max(FEW, round(LOOK_SECONDS / step_seconds)))
     return max(1, min(total, max(FEWEST, asked)))
 
 

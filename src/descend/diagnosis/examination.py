@@ -110,7 +110,8 @@ def in_order(
 ) -> tuple[Finding, ...]:
     """The findings with each that follows from another below it; the gravest first.
 
-    A cause is as grave as what follows from it.
+    A cause is as grave as what follows from it. What is wrong for certain explains before what is
+    forecast, and a note only what nothing else does.
     """
     known = rules() if among is None else among
     leads_to = {rule.code: rule.leads_to for rule in known}
@@ -122,7 +123,16 @@ def in_order(
     ]
     for code in explain:
         leads_to[code] = (*leads_to.get(code, ()), *symptoms)
-    causes = _causes(findings, leads_to)
+    forecast = {rule.code for rule in known if rule.is_forecast}
+    surest = sorted(
+        range(len(findings)),
+        key=lambda place: (
+            findings[place].severity == "note",
+            findings[place].code in forecast,
+            place,
+        ),
+    )
+    causes = _causes(findings, leads_to, surest)
     below: dict[int, list[Finding]] = defaultdict(list)
     for place, finding in enumerate(findings):
         if causes[place] is not None:
@@ -178,11 +188,14 @@ def _agreed(group: Sequence[Finding], share: float) -> Finding:
     return replace(group[0], confidence=round(confidence, 3))
 
 
-def _causes(findings: Sequence[Finding], leads_to: Mapping[str, Sequence[str]]) -> list[int | None]:
-    """Where the finding stands that each one follows from; never in a circle."""
+def _causes(
+    findings: Sequence[Finding], leads_to: Mapping[str, Sequence[str]], surest: Sequence[int]
+) -> list[int | None]:
+    """Where the finding stands that each one follows from, the surest one; never in a circle."""
     causes: list[int | None] = [None] * len(findings)
     for place, finding in enumerate(findings):
-        for other, cause in enumerate(findings):
+        for other in surest:
+            cause = findings[other]
             follows = finding.code in leads_to.get(cause.code, ()) and other != place
             follows &= finding.about is None or finding.about == cause.about
             if follows and _root(other, causes) != place:
