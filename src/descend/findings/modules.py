@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from descend.findings.finding import Place
 from descend.findings.record import Layer, Record
 
@@ -41,3 +43,16 @@ def is_frozen(record: Record, layer: Layer) -> bool:
     """Whether somebody has asked for no gradient of a layer of a watched network."""
     loop = record.known_loop
     return loop is not None and any(owner(name) == layer.name for name in loop.frozen)
+
+
+def moved_between(record: Record, layer: Layer) -> bool:
+    """Whether a layer's weights changed from one sample of a watched loop to another.
+
+    Where two optimizers take turns, all samples may be of the steps of one.
+    """
+    norms = record.quantities.get("weight_norm")
+    if record.known_loop is None or norms is None:
+        return False
+    own = norms[:, layer.number - 1]
+    known = own[~np.isnan(own)]
+    return bool((known != known[:1]).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from descend.findings.finding import Finding, edit
-from descend.findings.modules import is_frozen
+from descend.findings.modules import is_frozen, moved_between
 from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
@@ -24,8 +24,9 @@ def no_update(record: Record) -> list[Finding]:
     """
     if len(record.steps) < FEWEST or record.status == "diverged":
         return []
-    moving = [layer for layer in record.layers if not is_frozen(record, layer)]
-    still = [layer for layer in moving if not record.series("update_ratio", layer).any()]
+    asked = [layer for layer in record.layers if not is_frozen(record, layer)]
+    still = [layer for layer in asked if not record.series("update_ratio", layer).any()]
+    still = [layer for layer in still if not moved_between(record, layer)]
     if not still:
         return []
     has_slope = [bool(record.series("gradient_norm", layer).any()) for layer in still]
