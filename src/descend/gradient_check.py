@@ -80,6 +80,8 @@ def _by_autograd(
 ) -> Float[Tensor, "1 parameters"]:
     theta = stack.theta.clone().requires_grad_()
     for views, block in zip(views_of(theta, stack.blocks), stack.blocks, strict=True):
-        x = ACTIVATIONS[block.activation](torch.baddbmm(views.b, x, views.w))
+        z = torch.baddbmm(views.b, x, views.w)
+        is_leaky = block.activation == "leaky_relu"
+        x = functional.leaky_relu(z, block.slope) if is_leaky else ACTIVATIONS[block.activation](z)
     (gradient,) = torch.autograd.grad(loss(x, y), theta)
     return gradient
