@@ -136,7 +136,7 @@ def test_a_function_that_somebody_puts_around_backward_stays() -> None:
 BREAKS = [
     "descend.watching.activity.kept",
     "descend.watching.activity.follow",
-    "descend.watching.sample.read_loss",
+    "descend.watching.sample.read_losses",
     "descend.watching.movement.norms",
     "descend.watching.conduct.Conduct.look_at_modes",
     "descend.watching.observer.first_facts",

@@ -87,7 +87,7 @@ class Record:
     that it has now make of training examples; learning_share: of the seeds that were trained.
     second_loss: of the first batch, once one step was taken on it.
     Of somebody else's loop there is no recipe: seen, its settings as far as they were seen; loop,
-    what it did.
+    what it did; all_losses: of every backward pass, sampled or not, empty where they were not seen.
     """
 
     recipe: Recipe | None = None
@@ -111,6 +111,7 @@ class Record:
     second_loss: float | None = None
     seen: Seen | None = None
     known_loop: Loop | None = None
+    all_losses: Numbers = field(default_factory=lambda: np.zeros(0))
 
     @property
     def loop(self) -> Loop:

@@ -77,11 +77,11 @@ def _fall(means: Sequence[float]) -> float:
 
 
 def blocks(record: Record) -> tuple[Numbers, float]:
-    """The course of a loop in means of some samples each, and what is noise in one of them.
+    """The course of a loop in means of some losses each, and what is noise in one of them.
 
-    (blocks,), and the standard error of a mean, from how much the losses differ within its samples.
+    (blocks,), and the standard error of a mean, from how much the losses differ within its block.
     """
-    losses = record.losses
+    losses = record.all_losses if len(record.all_losses) else record.losses
     if len(losses) < BLOCKS * EACH or not np.isfinite(losses).all():
         raise NotMeasured
     parts = np.array_split(losses, BLOCKS)

@@ -37,6 +37,8 @@ class Answers:
 
     def look_at_loss(self, seen: LossSeen) -> None:
         """What the loss was given."""
+        if seen.activation is not None:  # by the loop, behind the network
+            self.are_probabilities = seen.activation == "softmax"
         if seen.outputs is None or seen.targets is None:
             return
         if seen.counts_classes:

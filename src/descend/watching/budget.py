@@ -8,6 +8,8 @@ from time import perf_counter
 
 SHARE = 0.0125  # of the time, for samples
 FIRST = 3  # steps that are sampled whatever it takes
+CREDIT = 0.05  # seconds for more samples at the start
+APART = 1.4  # times as late is each of these
 MOST = 1000  # samples, about: a longer training is sampled more rarely
 PAIRS = 5  # of steps, whose median counts
 WORST = 5.0  # times as long as what was counted: no sample is to blame for more
@@ -36,12 +38,17 @@ class Budget:
         self._taken = 0.0
         self._samples = 0
         self._begin = 0.0
+        self._credit = CREDIT
+        self._start: float | None = None
+        self._first = 0
         self._usual: float | None = None
         self._beside: deque[float] = deque(maxlen=PAIRS)
 
     def is_due(self, step: int) -> bool:
         """Whether the step, counted from 0, is to be sampled."""
         now = perf_counter()
+        if self._start is None:
+            self._start, self._first = now, step
         self._usual = None if self.began is None else now - self.began
         self._begin, self.began = now, None
         return step >= self.due and now >= self.at
@@ -64,7 +71,19 @@ class Budget:
         self._expected = taken if is_new else NEW * taken + (1 - NEW) * self._expected
         self.due = step + 1 + step // MOST
         if self._samples >= FIRST:
-            self.at = perf_counter() + max(taken, self._expected) / SHARE
+            self._wait(step, max(taken, self._expected))
+
+    def _wait(self, step: int, cost: float) -> None:
+        """Until the time has earned a sample, or where that is earlier, for a start on credit."""
+        now = perf_counter()
+        per_step = (now - (self._start or now)) / max(1, step - self._first)
+        later = max(self.due, round(APART * step))
+        is_earlier = (later - step) * per_step < cost / SHARE
+        if is_earlier and self._credit >= cost:
+            self._credit -= cost
+            self.due, self.at = later, 0.0
+        else:
+            self.at = now + cost / SHARE
 
     def _slower_by(self) -> float:
         """By what a sampled step takes longer, as a multiple of what was counted."""

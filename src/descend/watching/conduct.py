@@ -11,6 +11,7 @@ from descend.findings.loop import Loop
 from descend.watching.anatomy import Anatomy
 from descend.watching.answers import Answers
 from descend.watching.graphs import Graphs
+from descend.watching.leftovers import states_of
 from descend.watching.order import Order, Share
 
 
@@ -19,7 +20,8 @@ class Conduct:
     """All that is counted.
 
     stale, empty: of sampled steps; stale_size: see Loop. along: cosines between sampled steps and
-    the gradient of the loss. with_gradient: names of parameters that ever had one; owned: ids of
+    the gradient of the loss. with_gradient: names of parameters that ever had one that was not
+    there at_first, before anybody watched; owned: ids of
     those that optimizers have. called: modules. trained, asked: in which share of the passes with
     and without a backward pass a module was in the other mode.
     """
@@ -32,6 +34,7 @@ class Conduct:
     empty: Share = field(default_factory=Share)
     along: list[float] = field(default_factory=list)
     with_gradient: set[str] = field(default_factory=set)
+    at_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     owned: set[int] = field(default_factory=set)
     optimizers: int = 0
     called: set[nn.Module] = field(default_factory=set)
@@ -43,6 +46,14 @@ class Conduct:
         shares = self.trained if trains else self.asked
         for module, (name, _) in moded.items():
             shares.setdefault(name, Share()).add(module.training is not trains)
+
+    def look_at_gradients(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        """After a backward pass: see which parameters have got a gradient, then or before."""
+        self.with_gradient |= {
+            name
+            for name, state in states_of(parameters).items()
+            if state != self.at_first.get(name)
+        }
 
     def loop(self, anatomy: Anatomy) -> Loop:
         """What is known of the loop."""
@@ -82,7 +93,10 @@ class Conduct:
         return [
             name
             for name, one in anatomy.parameters.items()
-            if self.owned and name in self.with_gradient and id(one) not in self.owned
+            if self.owned
+            and one.requires_grad
+            and name in self.with_gradient
+            and id(one) not in self.owned
         ]
 
     def _unreached(self, anatomy: Anatomy, called: set[str]) -> list[str]:

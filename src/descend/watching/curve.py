@@ -11,9 +11,6 @@ from torch import Tensor
 
 LARGE = 4.0  # a factor beyond is one of mixed precision, which changes from step to step
 LOST = 3  # losses in a row that are no numbers
-WINDOWS = 50
-LONG = 20  # losses, whose mean tells more than each of them
-FEWEST = 12  # windows
 
 Numbers = NDArray[np.float64]
 
@@ -63,11 +60,3 @@ class Curve:
         which = [bisect_right(places, place) - 1 for place in range(len(values))]
         divided: Numbers = values / factors[which]
         return divided
-
-    def means(self, most: int = WINDOWS) -> Numbers:
-        """The mean losses of windows of equal length, (windows,); empty where they are too few."""
-        losses = self.losses
-        windows = min(most, len(losses) // LONG)
-        if windows < FEWEST:
-            return np.zeros(0)
-        return np.array([part.mean() for part in np.array_split(losses, windows)])

@@ -13,10 +13,11 @@ from torch import Tensor
 from descend.findings.measured import ABSENT
 from descend.findings.profile import Columns, Profile
 from descend.watching.losses import LossSeen
+from descend.watching.targets import Targets
 
 KEPT = 512  # examples whose values are kept
+EACH = 64  # of one batch: so they come from several
 MOST = 1 << 20  # values of them
-EACH = 10  # labels of each class, on average, that tell how the classes are shared out
 TASKS = {
     "cross_entropy": "multiclass",
     "nll": "multiclass",
@@ -33,108 +34,87 @@ class Gathered:
     """Inputs and targets of sampled batches, as far as they are needed."""
 
     def __init__(self) -> None:
-        self.inputs: list[Numbers] = []
-        self.targets: list[Numbers] = []
-        self.counts: Numbers = np.zeros(0)
+        self.targets = Targets()
         self.batch_size: int | None = None
-        self.outputs: int | None = None
-        self.shape: tuple[int, ...] = ()
-        self.is_autoencoder = False
+        self._inputs: list[Numbers] = []
+        self._answers: list[Numbers] = []
+        self._are_pairs = True
+        self._given: Numbers | None = None
 
     def add_inputs(self, given: Tensor) -> None:
         """Look at the first tensor that the network was given in a training pass."""
+        self._keep(None)
         self.batch_size = len(given) if given.dim() else 1
         if given.is_floating_point() and given.dim() > 1:
-            self.inputs = _with(self.inputs, given)
+            width = max(1, given[0].numel())
+            kept = sum(map(len, self._inputs))
+            rows = min(EACH, KEPT - kept, max(1, MOST // width) - kept)
+            fits = not self._inputs or self._inputs[0].shape[1] == width
+            if rows > 0 and fits:
+                self._given = _numbers(given[:rows])
 
     def add_loss(self, seen: LossSeen) -> None:
         """Look at what the loss was given."""
-        outputs, targets = seen.outputs, seen.targets
-        if outputs is None or targets is None:
+        if seen.outputs is None or seen.targets is None:
             return
-        self.shape = seen.output_shape or ()
-        self.outputs = outputs.shape[1] if outputs.dim() > 1 else 1
-        if targets.is_floating_point():
-            self.targets = _with(self.targets, targets)
-        elif self.outputs > 1:
-            known = targets[(targets >= 0) & (targets < self.outputs)].flatten()
-            counts = torch.bincount(known, minlength=self.outputs).cpu().numpy()
-            self.counts = counts + (self.counts if len(self.counts) == len(counts) else 0.0)
+        self.targets.add(seen)
+        if seen.target_shape and seen.target_shape[0] == self.batch_size:
+            targets = seen.targets[:EACH]
+            self._keep(_numbers(targets)[:, 0] if seen.counts_classes else _numbers(targets))
+
+    def _keep(self, answers: Numbers | None) -> None:
+        """Keep the inputs that were given last, with their targets if they are known."""
+        given, self._given = self._given, None
+        if given is None:
+            return
+        are_like = not self._answers or (
+            answers is not None and self._answers[0].shape[1:] == answers.shape[1:]
+        )
+        self._are_pairs = self._are_pairs and answers is not None and are_like
+        is_finite = np.isfinite(given).all(axis=1)
+        self._inputs.append(given[is_finite])
+        if answers is not None and self._are_pairs:
+            self._answers.append(answers[: len(given)][is_finite])
 
     def profile(self, loss: str | None, reduction: str | None, *, is_plain: bool) -> Profile | None:
         """The profile of what was seen; None where nobody knows the loss."""
-        task = self._task(loss)
+        self._keep(None)
+        first = np.concatenate(self._inputs) if self._inputs else None
+        answers = np.concatenate(self._answers) if self._are_pairs and self._answers else None
+        task = self._task(loss, first, answers)
         if loss is None or task is None:
             return None
-        inputs = Columns.of(np.concatenate(self.inputs)) if self.inputs else None
-        targets = np.concatenate(self.targets) if self.targets else None
-        chance = None
-        if is_plain and reduction != "sum":
-            chance = entropy(self.counts) if len(self.counts) else _constant(loss, targets)
-        are_many = self.counts.sum() >= EACH * len(self.counts) > 0
-        counts = self.counts if are_many else _yes_and_no(targets, task)
-        columns = None if targets is None else Columns.of(targets)
+        inputs = None if first is None or not len(first) else Columns.of(first)
+        targets, counts = self.targets.columns, self.targets.class_counts(task)
+        is_mean = is_plain and reduction != "sum"
         return Profile(
             task=task,
             examples=cast(Mapping[str, int], ABSENT),
-            outputs=self.outputs or 1,
+            outputs=self.targets.outputs or 1,
             inputs=cast(Any, ABSENT) if inputs is None else {"train": inputs},
             raw=cast(Any, ABSENT) if inputs is None else inputs,
-            first=np.concatenate(self.inputs) if self.inputs else cast(Any, ABSENT),
-            first_targets=targets,
-            targets=columns,
-            raw_targets=columns,
+            first=cast(Any, ABSENT) if inputs is None or first is None else first,
+            first_targets=answers,
+            targets=targets,
+            raw_targets=None if task == "autoencoder" else targets,
             class_counts=counts,
-            chance_loss=chance,
+            chance_loss=self.targets.chance_loss(loss) if is_mean else None,
             chance_accuracy=None if counts is None else float(counts.max() / counts.sum()),
         )
 
-    def _task(self, loss: str | None) -> str | None:
+    def _task(self, loss: str | None, first: Numbers | None, answers: Numbers | None) -> str | None:
+        are_known = first is not None and answers is not None and len(first) > 0
+        if are_known and np.array_equal(cast(Numbers, first), cast(Numbers, answers)):
+            return "autoencoder"
         if loss == "bce":
-            return "binary" if self.outputs == 1 else "multilabel"
-        if loss in ("cross_entropy", "nll") and len(self.shape) > 2:
+            return "binary" if self.targets.outputs == 1 else "multilabel"
+        if loss in ("cross_entropy", "nll") and self.targets.axes > 2:
             return "pixels"
         return TASKS.get(loss or "")
 
 
-def entropy(counts: Numbers) -> float | None:
-    """The entropy of the classes' shares: of k classes (k - 1) / 2n above that of n samples.
-
-    None where too few were seen. Reference: Miller 1955.
-    """
-    n, present = counts.sum(), counts[counts > 0]
-    if n < len(present) * EACH:
-        return None
-    share = present / n
-    return float(-(share * np.log(share)).sum() + (len(present) - 1) / (2 * n))
-
-
-def _constant(loss: str, targets: Numbers | None) -> float | None:
-    """The loss of the best constant answer."""
-    if targets is None or len(targets) < 2 * EACH:
-        return None
-    if loss == "mse":
-        return float(targets.var(axis=0).mean())
-    if loss == "l1":
-        return float(np.abs(targets - np.median(targets, axis=0)).mean())
-    if loss == "bce" and targets.min() >= 0 and targets.max() <= 1:
-        yes = np.clip(targets.mean(axis=0), 1e-12, 1 - 1e-12)
-        return float(-(yes * np.log(yes) + (1 - yes) * np.log(1 - yes)).mean())
-    return None
-
-
-def _yes_and_no(targets: Numbers | None, task: str) -> Numbers | None:
-    if task != "binary" or targets is None:
-        return None
-    yes = float(targets.sum())
-    return np.array([targets.size - yes, yes])
-
-
-def _with(known: list[Numbers], values: Tensor) -> list[Numbers]:
-    """What is kept, and as many rows of these values as there is room for: (examples, columns)."""
-    width = max(1, values[:1].numel())
-    room = min(KEPT, max(1, MOST // width)) - sum(map(len, known))
-    if room <= 0 or (known and known[0].shape[1] != width):
-        return known
-    rows = values.detach()[:room].reshape(-1, width).double().cpu().numpy()
-    return [*known, rows[np.isfinite(rows).all(axis=1)]]
+def _numbers(values: Tensor) -> Numbers:
+    """(examples, columns)."""
+    rows = values.detach().reshape(len(values), -1)
+    numbers: Numbers = rows.to(torch.float64).cpu().numpy()
+    return numbers

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from descend.watching.graph import Node, kind_of, parents
+from descend.watching.graph import Node, activation_at, before_loss, kind_of, parents
 from descend.watching.tensors import tensors_in
 
 NODES: Mapping[str, tuple[str, str]] = {
@@ -51,6 +51,7 @@ class LossSeen:
     slope: of the root by the loss.
     outputs, targets: what it was given; output_shape, target_shape: before they were broadcast.
     is_plain: nothing is weighted, smoothed or left out.
+    activation: what the loop itself applies to the outputs before the loss.
     """
 
     head: Tensor | None = None
@@ -65,6 +66,7 @@ class LossSeen:
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
     is_plain: bool = True
+    activation: str | None = None
 
     @property
     def factor(self) -> float:
@@ -88,7 +90,7 @@ class LossSeen:
             self.name, self.taken_for = given.name, given.taken_for
         if given.reduction != "none":
             self.reduction = given.reduction
-        self.is_plain = given.is_plain
+        self.is_plain = self.is_plain and given.is_plain
         self.outputs = self.targets = None
         self.slope = given.slope if self.slope is None else self.slope
 
@@ -98,11 +100,15 @@ def loss_value(seen: LossSeen) -> float | None:
     return None if seen.root is None else seen.root / (seen.factor or 1.0)
 
 
-def read_loss(root: Any, is_output: Callable[[Node], bool]) -> LossSeen:
-    """What is known before a backward pass from `root`; the slopes, once it has begun."""
+def read_losses(root: Any, is_output: Callable[[Node], bool]) -> list[LossSeen]:
+    """The losses that a backward pass from `root` begins with; the slopes, once it has begun.
+
+    The first one holds what is known of the root; others that are added to it follow.
+    """
     seen = LossSeen()
+    found = [seen]
     if not isinstance(root, Tensor) or root.numel() != 1 or root.grad_fn is None:
-        return seen
+        return found
     seen.head = root.detach()
     seen.root = float(seen.head)
     head: Node = root.grad_fn
@@ -111,14 +117,17 @@ def read_loss(root: Any, is_output: Callable[[Node], bool]) -> LossSeen:
         before.append(head)
         (head,) = parents(head)
     for node in _nodes(head, is_output):
-        if _describe(seen, node, is_output):
+        if seen.name is None and _describe(seen, node, is_output):
             if seen.reduction == "none":
                 seen.reduction = _reduction(before)
             # a hook that knew the node itself would keep the graph alive
             node.register_prehook(partial(_keep, seen, is_all=node is head))
-            break
+        elif kind_of(node) in NODES:
+            seen.is_plain = False
+            found.append(LossSeen())
+            _describe(found[-1], node, is_output)
         before.append(node)
-    return seen
+    return found
 
 
 def _reduction(operations: Sequence[Node]) -> str | None:
@@ -164,7 +173,8 @@ def _nodes(head: Node, is_output: Callable[[Node], bool]) -> list[Node]:
     for node in found:
         if len(found) >= MOST:
             break
-        for parent in () if is_output(node) else parents(node):
+        is_end = is_output(node) or kind_of(node) in NODES
+        for parent in () if is_end else parents(node):
             if parent not in seen:
                 seen.add(parent)
                 found.append(parent)
@@ -184,6 +194,7 @@ def _describe(seen: LossSeen, node: Node, is_output: Callable[[Node], bool]) -> 
     seen.outputs, seen.targets = node._saved_self.detach(), node._saved_target.detach()
     seen.output_shape, seen.target_shape = tuple(seen.outputs.shape), _unexpanded(seen.targets)
     behind = next(iter(parents(node)), None)
+    seen.activation = _activation(before_loss(node), is_output)
     if behind is not None and kind_of(behind) == "LogSoftmax" and seen.name == "nll":
         # where the network's own last operation is the log-softmax, the loss is the rest
         seen.name = "nll" if is_output(behind) else "cross_entropy"
@@ -192,6 +203,17 @@ def _describe(seen: LossSeen, node: Node, is_output: Callable[[Node], bool]) -> 
     if behind is not None and kind_of(behind) == "Expand":
         seen.output_shape = tuple(behind._saved_self_sym_sizes)
     return True
+
+
+def _activation(nodes: Sequence[Node], is_output: Callable[[Node], bool]) -> str | None:
+    """The activation on the way from a loss back to the network's outputs."""
+    for _ in range(MOST):
+        if len(nodes) != 1 or is_output(nodes[0]):
+            return None
+        if (name := activation_at(nodes[0])) is not None:
+            return name
+        nodes = parents(nodes[0])
+    return None
 
 
 def _describe_distance(seen: LossSeen, node: Node, reduction: str) -> bool:

@@ -26,6 +26,7 @@ from descend.watching.budget import Budget
 from descend.watching.conduct import Conduct
 from descend.watching.curve import Curve
 from descend.watching.examples import Gathered
+from descend.watching.leftovers import states_of
 from descend.watching.optimizers import Optimizers
 from descend.watching.origins import given_to
 from descend.watching.recording import LayerSeen, first_facts, record_of
@@ -83,6 +84,7 @@ class Observer:
         self.settings: dict[str, Any] = {}
         self.step = -1
         self._is_plain = True
+        self._on_outputs: str | None = None
         self._is_unfinished = is_unfinished(model)
         self._facts: dict[str, dict[str, float]] | None = None
         self._sample: Sample | None = None
@@ -97,6 +99,7 @@ class Observer:
     def attach(self) -> None:
         """Follow the loop from now on."""
         self.optimizers.know(self.anatomy.parameters.values())
+        self.conduct.at_first = states_of(self.anatomy.parameters)
         self._handles = [register_optimizer_step_post_hook(self._after_step)]
         if self.model._compiled_call_impl is None:  # else it would be called while compiling only
             before = self.model.register_forward_pre_hook(self._before_pass, with_kwargs=True)
@@ -149,8 +152,9 @@ class Observer:
             settings,
             "diverged" if self.is_lost else status,
             planned=self.step + 1 if status != "running" else 0,
-            means=self.curve.means(),
+            all_losses=self.curve.losses,
             is_plain=self._is_plain,
+            on_outputs=self._on_outputs,
         )
 
     def _before_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -233,7 +237,7 @@ class Observer:
             self.curve.add(roots)
         if self._sample is not None:
             begin = perf_counter()
-            self._sample.went_back(roots, self.optimizers.moving or self.anatomy.ids)
+            self._sample.went_back(roots)
             self.budget.pay(begin)
 
     @guarded
@@ -244,7 +248,7 @@ class Observer:
         self._sample = self._new_sample()
         self._look_before_steps()
         self._sample.look_at_inputs(given_to(root, self.anatomy))
-        self._sample.went_back(root, self.optimizers.moving or self.anatomy.ids)
+        self._sample.went_back(root)
 
     @guarded
     def after_backward(self) -> None:
@@ -267,6 +271,7 @@ class Observer:
             self.curve.look(seen.head, seen.factor)
         if seen.name is not None:
             self._is_plain = seen.is_plain
+            self._on_outputs = seen.activation
             self.settings = {
                 "loss": seen.name,
                 "loss_on": seen.taken_for,
@@ -313,7 +318,7 @@ class Observer:
         self._last_optimizer = weakref.ref(optimizer)
         if self._sample is not None:
             begin = perf_counter()
-            self._sample.end_step()
+            self._sample.end_step(optimizers.look(optimizer))
             self.budget.pay(begin)
         order.took_step()
 

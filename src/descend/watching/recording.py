@@ -124,15 +124,18 @@ def record_of(
     status: str,
     *,
     planned: int,
-    means: Numbers,
+    all_losses: Numbers,
     is_plain: bool = True,
+    on_outputs: str | None = None,
 ) -> Record:
     """The record of a loop; settings: of loss and optimizer, under the names of a recipe.
 
-    planned: how many steps it has, 0 where nobody knows yet; means: of the losses of all steps, in
-    windows of equal length, which stand for epochs; is_plain: whether the loss is one that
-    a formula says the chance loss of.
+    planned: how many steps it has, 0 where nobody knows yet; all_losses: of every backward pass;
+    is_plain: whether the loss is one that a formula says the chance loss of; on_outputs: the
+    activation that the loop itself applies before the loss.
     """
+    if layers and on_outputs is not None and layers[-1].found.activation == "identity":
+        layers[-1].found = Found(on_outputs)
     steps, losses = samples.steps, samples.losses
     quantities = {name: samples.quantity(name, len(layers)) for name in QUANTITIES}
     signals = samples.quantity("signal", len(layers))
@@ -148,9 +151,8 @@ def record_of(
         steps=steps,
         losses=losses,
         quantities=quantities,
-        curves={"train/loss": means} if len(means) else {},
         planned_steps=planned,
-        steps_per_epoch=max(1, planned // max(1, len(means))),
+        all_losses=all_losses,
         status=status,
         units=_units(layers, samples),
         seen=Seen(**settings),

@@ -15,8 +15,9 @@ from descend.watching.anatomy import Anatomy, Part
 from descend.watching.conduct import Conduct
 from descend.watching.examples import Gathered
 from descend.watching.graph import Node
-from descend.watching.losses import LossSeen, loss_value, read_criterion, read_loss
-from descend.watching.movement import Movement, is_zero, size_of
+from descend.watching.leftovers import Leftovers
+from descend.watching.losses import LossSeen, loss_value, read_criterion, read_losses
+from descend.watching.movement import Movement, is_zero
 from descend.watching.samples import Row, values_of
 from descend.watching.tensors import first_tensor, tensors_in
 
@@ -37,14 +38,11 @@ class Sample:
         self.dropout: dict[int, float] = {}
         self.losses: list[LossSeen] = []
         self.backwards = 0
-        self.movement = Movement(anatomy)
+        self.movement, self.leftovers = Movement(anatomy), Leftovers(anatomy.parameters)
         self._forward: ForwardPass | None = None
         self._handles: list[RemovableHandle] = []
         self._of_criterion: RemovableHandle | None = None
         self._given: LossSeen | None = None
-        self._carries: bool | None = None
-        self._left: list[tuple[nn.Parameter, Tensor]] = []
-        self._left_size: float | None = None
         self._had_slope = False
         self._unanswered = 0  # forward passes
         self._given_to: Mapping[Part, float] = {}
@@ -119,47 +117,29 @@ class Sample:
         self._given_to = given_to
 
     @torch.no_grad()
-    def went_back(self, roots: Any, moving: set[int]) -> None:
+    def went_back(self, roots: Any) -> None:
         """A backward pass begins: the gradient that it adds to is still what it was."""
-        seen = read_loss(first_tensor(roots), _is_marked)
+        seen, *others = read_losses(first_tensor(roots), _is_marked)
         self._read(roots)  # of a pass that nobody has seen the end of
         self._close_pass()
         if self._given is None:
-            self._look_at_loss(seen)
+            for one in (seen, *others):
+                self._look_at_loss(one)
         else:
             seen.describe_as(self._given)
         self.losses.append(seen)
         self._unanswered = 0
-        if self.conduct.order.has_moved:
-            self._look_for_left(moving)
+        has_moved = self.conduct.order.has_moved
+        self.leftovers.before_backward(is_first=not self.backwards, has_moved=has_moved)
         self.backwards += 1
-
-    def _look_for_left(self, moving: set[int]) -> None:
-        """Whether a gradient is there that a step has used already."""
-        own = [
-            (one, one.grad)
-            for one in self.anatomy.parameters.values()
-            if one.grad is not None and not one.grad.is_sparse and id(one) in moving
-        ]
-        size = size_of([gradient for _, gradient in own])
-        self._left = []
-        if not size > 0:
-            self._carries = False
-        elif self.backwards == 0:
-            self._carries, self._left_size = True, size
-            self._left = [(one, gradient.detach().clone()) for one, gradient in own]
 
     @torch.no_grad()
     def came_back(self, *, moves_by_hand: bool) -> None:
         """A backward pass is over; whether nobody but the loop itself will move the weights."""
-        own = {name: one.grad for name, one in self.anatomy.parameters.items()}
-        gradients = [one for one in own.values() if one is not None]
-        self.conduct.with_gradient.update(name for name, one in own.items() if one is not None)
+        self.leftovers.after_backward()
+        self.conduct.look_at_gradients(self.anatomy.parameters)
+        gradients = [one.grad for one in self.anatomy.parameters.values() if one.grad is not None]
         self._had_slope = not all(map(is_zero, gradients))
-        if self._left and self._left_size is not None:
-            added = [one.grad - left for one, left in self._left if one.grad is not None]
-            size, self._left = size_of(added), []
-            self._left_size = self._left_size / size if size else None
         if moves_by_hand:
             self.movement.slope()
             self.movement.before()
@@ -170,13 +150,13 @@ class Sample:
     def begin_step(self, ids: set[int]) -> None:
         """An optimizer is about to step over the parameters with these ids."""
         self.movement.before(ids)
-        if self._of_criterion is not None and not self.conduct.order.is_inside:
-            self._of_criterion.remove()
         if self.conduct.order.is_inside:
             return
+        if self._of_criterion is not None:
+            self._of_criterion.remove()
         self.movement.slope(ids)
         self._look_for_gradient(ids)
-        self._judge_left()
+        self._judge_leftovers(ids)
 
     def _look_for_gradient(self, ids: set[int]) -> None:
         own = [one for one in self.anatomy.parameters.values() if id(one) in ids]
@@ -184,30 +164,31 @@ class Sample:
         is_gone = self._had_slope and all(map(is_zero, gradients))
         self.conduct.empty.add(not gradients or is_gone)
 
-    def _judge_left(self) -> None:
-        """Whether what an earlier step has used is in the gradient of this one, too."""
-        if self._carries is None:
-            return
-        self.conduct.stale.add(self._carries)
-        if self._carries and not self._left:
-            self.conduct.stale_size = self._left_size
-        self._carries = None
+    def _judge_leftovers(self, ids: set[int] | None = None) -> None:
+        if self.backwards and (judged := self.leftovers.judge(ids)) is not None:
+            is_stale, size = judged
+            self.conduct.stale.add(is_stale)
+            self.conduct.stale_size = size if is_stale else self.conduct.stale_size
 
     @torch.no_grad()
-    def end_step(self) -> None:
-        """The weights were moved."""
-        self._judge_left()
+    def end_step(self, ids: set[int]) -> None:
+        """An optimizer has moved the parameters with these ids."""
+        self._judge_leftovers(ids)  # of what a closure has done
+        self._end()
+
+    @torch.no_grad()
+    def end_by_hand(self) -> None:
+        """The loop has moved the weights by itself, or nobody has."""
+        if self.movement.has_moved():
+            self._judge_leftovers()
+        self._end()
+
+    def _end(self) -> None:
         self.movement.after()
         along = self.movement.along()
         is_negated = any(one.is_negated for one in self.losses)
         if along is not None and self.backwards:
             self.conduct.along.append(-along if is_negated else along)
-
-    def end_by_hand(self) -> None:
-        """The loop has moved the weights by itself, or nobody has."""
-        if not self.movement.has_moved():
-            self._carries = None
-        self.end_step()
 
     def row(self) -> Row:
         """What was measured, once the step is over."""
