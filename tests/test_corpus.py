@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from descend.data.examples import Examples
-from descend.findings.finding import Finding, edit
+from descend.diagnosis.diagnosing import diagnose
 from descend.findings.rule import rules
 from descend.recipe import Recipe
 
@@ -360,10 +360,7 @@ def test_a_sick_recipe_is_cured_and_trained_beside_its_twin() -> None:
         (told(case, arrays), as_examples(arrays, "binary", told(case, arrays).tree["data"]))
         for case in (faulty, healthy)
     )
-    slow = Finding(
-        evidence="", cause="", code="D209", severity="error", remedies=[edit("training.lr", 0.02)]
-    )
-    cure = cure_of(sick, twin, [slow], 20)
+    cure = cure_of(sick, twin, diagnose(sick[0].tree, data=sick[1]), 20)
     assert cure.edits
     assert cure.is_cured
     assert len(cure.scores) == 3

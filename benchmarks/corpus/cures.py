@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from descend.api import train
 from descend.comparison.cost import work_seconds
+from descend.diagnosis.diagnosing import Diagnosis
 from descend.diagnosis.proving import prove
 from descend.errors import DescendError
-from descend.findings.finding import Finding
 from descend.intake import complete_with_examples
 from descend.recipe import Recipe
 
@@ -41,7 +41,7 @@ class Cure:
     @property
     def is_cured(self) -> bool:
         """Whether the middle seed comes as far as that of the twin, or nearly so."""
-        if not self.scores or self.twin is None:
+        if not self.scores or not self.twin:
             return False
         return middle(self.scores) >= middle(self.twin) - NEAR
 
@@ -49,17 +49,16 @@ class Cure:
         return {**vars(self), "edits": dict(self.edits), "is_cured": self.is_cured}
 
 
-def cure_of(
-    sick: Prepared, twin: Prepared | None, findings: Sequence[Finding], seconds: float
-) -> Cure:
+def cure_of(sick: Prepared, twin: Prepared | None, diagnosis: Diagnosis, seconds: float) -> Cure:
     """What becomes of a sick recipe with the cure that is found, trained on fresh seeds.
 
-    Where no cure is found the recipe stays as it is.
+    Where no cure is found the recipe stays as it is; of an impossible one that is what is left
+    without its problems.
     """
     (told, data), reason = sick, ""
     try:
-        recipe = Recipe.of(told.tree)
-        proof = prove(recipe, findings, data=data, most_seconds=PROVING * seconds)
+        recipe = Recipe.of(told.tree) if diagnosis.is_possible else diagnosis.recipe
+        proof = prove(recipe, diagnosis.findings, data=data, most_seconds=PROVING * seconds)
         edits = {} if proof.cure is None else dict(proof.cure.edits)
         trained = [(recipe.edited(edits), data)]
         if twin is not None:
@@ -67,7 +66,7 @@ def cure_of(
         share = min(_share(one, data, (1 - PROVING) * seconds / 2) for one, data in trained)
         scores = [_scores(one, data, share) for one, data in trained]
     except DescendError as error:
-        return Cure(reason=error.message)
+        return Cure(twin=None if twin is None else (), reason=error.message)
     return Cure(edits, scores[0], scores[1] if twin is not None else None, share, reason)
 
 

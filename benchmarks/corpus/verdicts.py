@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from descend.diagnosis.checking import check
-from descend.diagnosis.diagnosing import SHARE, diagnose, first_look
+from descend.diagnosis.diagnosing import SHARE, Diagnosis, diagnose, first_look
 from descend.diagnosis.examination import examine, in_order
 from descend.errors import DescendError
 from descend.findings.finding import Finding
@@ -116,10 +116,11 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
                 recipe, examples = prepare(case, means)
                 notes, tree = tuple(recipe.notes), recipe.tree
                 found = _diagnosed(recipe, examples, means, seeds_of(case, means))
-                findings, named, budget, ran = found
+                diagnosis, named, budget, ran = found
             state, reason = DONE, ""
-        if means.cure_seconds and case.use == "positive" and not needs_a_loop(case):
-            cure = _cure(case, (recipe, examples), findings, means, prepare)
+        is_sick = case.use == "positive" and not needs_a_loop(case)
+        if means.cure_seconds and is_sick and diagnosis is not None:
+            cure = _cure(case, (recipe, examples), diagnosis, means, prepare)
     except LeftOut as error:
         return Verdict(error.state, str(error), notes, recipe=tree)
     except TooLong:
@@ -132,16 +133,14 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     return Verdict(state, reason, notes, tuple(named), budget, seconds, tuple(ran), tree, cure)
 
 
-def _cure(
-    case: Case, sick: Prepared, findings: Sequence[Finding], means: Means, prepare: Prepare
-) -> Cure:
+def _cure(case: Case, sick: Prepared, diagnosis: Diagnosis, means: Means, prepare: Prepare) -> Cure:
     """What `--fix` makes of the case; a cure that takes too long is none."""
     try:
         with at_most(4 * means.cure_seconds), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             twin = means.twins.get(case.id)
             fixed = None if twin is None else prepare(twin, means)
-            return cure_of(sick, fixed, findings, means.cure_seconds)
+            return cure_of(sick, fixed, diagnosis, means.cure_seconds)
     except TooLong:
         return Cure(reason="too long")
     except LeftOut as error:
@@ -202,24 +201,24 @@ def seeds_of(case: Case, means: Means) -> int | list[int]:
 
 def _diagnosed(
     recipe: Told, examples: Any, means: Means, seeds: int | list[int]
-) -> tuple[Sequence[Finding], list[Named], float | None, Sequence[str]]:
-    """What is found, as it is and as it is named, its cost, and the codes that could look."""
+) -> tuple[Diagnosis | None, list[Named], float | None, Sequence[str]]:
+    """The diagnosis, what it names, its cost, and the codes of the rules that could look."""
     limit = time.perf_counter() + LOOKING * means.seconds
     try:
         if means.is_check_only:
             found = check(recipe.tree, data=examples, seeds=means.seeds)
             named = named_by(found.findings, recipe)
-            return found.findings, named, 0.0, found.examination.ran
+            return None, named, 0.0, found.examination.ran
         diagnosis = diagnose(
             recipe.tree, data=examples, seeds=seeds, stop=lambda: time.perf_counter() > limit
         )
     except ImpossibleRecipe as error:
         refused = [_refused(one.field, str(one), recipe) for one in error.problems]
-        return (), refused, 0.0, ()
+        return None, refused, 0.0, ()
     except DescendError as error:
-        return (), [_refused("recipe", error.message, recipe)], 0.0, ()
-    findings = diagnosis.findings
-    return findings, named_by(findings, recipe), diagnosis.share, diagnosis.examination.ran
+        return None, [_refused("recipe", error.message, recipe)], 0.0, ()
+    named = named_by(diagnosis.findings, recipe)
+    return diagnosis, named, diagnosis.share, diagnosis.examination.ran
 
 
 def named_by(findings: Sequence[Finding], recipe: Told) -> list[Named]:

@@ -83,9 +83,11 @@ def command(
             given, edits=changes or None, seeds=seeds, data_dir=data_dir, tell=tell
         )
     proof = None
-    if (prove or place is not None) and _is_impossible(diagnosis):
+    if (prove or place is not None) and not diagnosis.is_provable:
         say("nothing can be proven of a recipe that cannot be trained: mend it first", quiet)
-    if (prove or place is not None) and not _is_impossible(diagnosis):
+    if (prove or place is not None) and diagnosis.is_provable:
+        if not diagnosis.is_possible:
+            say("what is impossible is left open, as descend chooses it", quiet)
         say("proving: the recipe as it is and every remedy, over the same seeds", quiet)
         recipe = _given_recipe(given, diagnosis, changes)
         proof = proof_of(recipe, diagnosis.findings, data_dir=data_dir)
@@ -125,7 +127,7 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
     share = f"{100 * proof.share:.0f} % of the epochs"
     put(
         styled("proof", bold=True)
-        + f" · {proof.metric} · {proof.seeds} seeds · {share} · {proof.cost:g} trainings' time"
+        + f" · {proof.metric} · {proof.seeds} seeds · {share} · {proof.cost:g} trainings' work"
     )
     before = next((one.learned_before for one in proof.tried), 0)
     rows = [["as it is", f"{before}/{proof.seeds}", "", "", ""]]
@@ -141,16 +143,14 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
             put(f"{finding.code} {finding.name}: {proof.verdict_on(finding)}")
 
 
-def _is_impossible(diagnosis: Diagnosis) -> bool:
-    """Whether no network could be made of the recipe."""
-    return any(record.problems for record in diagnosis.records)
-
-
 def _given_recipe(given: str, diagnosis: Diagnosis, changes: dict[str, Any]) -> Recipe:
-    """The recipe with what it leaves open, so that remedies choose it anew; a run's own."""
+    """The recipe with what it leaves open, so that remedies choose it anew; a run's own.
+
+    Of one that is impossible what is left without its problems.
+    """
     from descend.intake import as_recipe
 
-    if diagnosis.run is not None:
+    if diagnosis.run is not None or not diagnosis.is_possible:
         return diagnosis.recipe
     return as_recipe(given)[0].edited(changes)
 

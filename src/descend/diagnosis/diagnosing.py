@@ -72,6 +72,16 @@ class Diagnosis:
         return self.examination.findings
 
     @property
+    def is_possible(self) -> bool:
+        """Whether the recipe can be built as it was asked for."""
+        return not any(record.problems for record in self.records)
+
+    @property
+    def is_provable(self) -> bool:
+        """Whether a network can be made of it, or at least of what is left without its problems."""
+        return any(record.layers for record in self.records)
+
+    @property
     def is_healthy(self) -> bool:
         """Whether nothing graver than a note was found."""
         return self.examination.is_healthy

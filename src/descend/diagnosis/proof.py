@@ -60,9 +60,9 @@ class Tried:
 class Proof:
     """What was tried, the best first.
 
-    cure: the candidate that cures best, None where none does. cost: the time in which all of it
-    was trained, in ordinary trainings of the recipe; share: of its epochs that were trained in the
-    last round, with `seeds` seeds.
+    cure: the candidate that cures best, None where none does. cost: the work of all networks, in
+    ordinary trainings of the recipe; share: of its epochs that were trained in the last round, with
+    `seeds` seeds.
     """
 
     tried: Sequence[Tried]

@@ -31,7 +31,8 @@ FEWEST = 0.05  # share of the planned epochs that a proof trains at least
 FEW = 6  # candidates that are tried in any case
 MOST_COST = 10.0  # times one ordinary training
 SCREENING = 0.4  # of the cost, for the first round
-LEAST_SECONDS = 4.0  # nobody minds these; starting and judging take as long, whatever is trained
+LEAST_WORK = 2.0  # seconds as planned: nobody minds these, and starting and judging take as long
+LARGEST = 1 << 30
 SMALL = 33  # examples: fewer are a truth table, which must be right as a whole
 
 
@@ -59,13 +60,15 @@ def prove(
     means = Means(data, data_dir, processes=1)
     whole = candidates(_completed(recipe, means) or recipe, findings)
     plan = _Plan.of(recipe, whole, means)
-    allowed = min(max(most_cost * plan.once, LEAST_SECONDS), most_seconds)
+    work = max(most_cost * plan.work, LEAST_WORK)
     seeds = max(seeds, least_seeds(ALPHA, FINALISTS) + 1)
     first = recipe.training.seed
     screening = range(first + seeds, first + seeds + SCREENED)
-    one = plan.trained(whole, screening, SCREENING * allowed, plan.slowness)
+    most = SCREENING * most_seconds / max(1.0, plan.once / plan.work)
+    one = plan.trained(whole, screening, min(SCREENING * work, most))
     chosen = finalists(one.comparison, whole)
-    two = plan.trained(chosen, range(first, first + seeds), allowed - one.seconds, one.slowness)
+    most = (most_seconds - one.seconds) / max(1.0, one.seconds / one.work)
+    two = plan.trained(chosen, range(first, first + seeds), min((1 - SCREENING) * work, most))
     others = [each for each in whole if each not in chosen and _is_in(one.comparison, each)]
     return Proof(
         tried=best_first(
@@ -78,7 +81,7 @@ def prove(
         metric=two.comparison.goal.metric,
         seeds=seeds,
         share=round(two.share, 3),
-        cost=round((one.seconds + two.seconds) / plan.once, 1),
+        cost=round((one.work + two.work) / plan.work, 1),
         seconds=round(perf_counter() - began, 3),
     )
 
@@ -117,29 +120,30 @@ def _completed(recipe: Recipe, means: Means) -> Recipe | None:
 
 @dataclass(frozen=True, eq=False)
 class _Round:
-    """What was trained: share of the planned epochs, in seconds; slowness: beside the plan."""
+    """What was trained: share of the planned epochs; work, seconds: as planned, as it took."""
 
     comparison: Comparison
     share: float
+    work: float
     seconds: float
-    slowness: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """How candidates are trained. once: seconds of one ordinary training.
+    """How candidates are trained.
 
-    slowness: these beside the ones that its work is planned with;
-    target: the mark of the metric, where the task's own is none; epochs: of the recipe as it is and
-    of each candidate that can be built.
+    once, work: seconds of one ordinary training, measured and as planned;
+    target: the mark of the metric, where the task's own is none; metric: r² for quantities;
+    epochs: of the recipe as it is and of each candidate that can be built.
     """
 
     recipe: Recipe
     means: Means
     once: float
-    slowness: float
+    work: float
     target: float | None
     epochs: Mapping[str, int]
+    metric: str | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, tried: Sequence[Candidate], means: Means) -> _Plan:
@@ -153,24 +157,24 @@ class _Plan:
         if is_sample and whole.goal.metric.endswith("accuracy"):
             target = (1 + constant_accuracy(examples)) / 2
         once = max(measured_seconds([alone], examples, 1), 1e-3)
-        slowness = once / work_seconds(alone, examples, 1)
-        return cls(recipe, means, once, slowness, target, _epochs(built, examples))
+        work = work_seconds(alone, examples, 1)
+        split, _, name = whole.goal.metric.partition("/")
+        metric = f"{split}/r2" if name == "rmse" else None
+        return cls(recipe, means, once, work, target, _epochs(built, examples), metric)
 
     def trained(
         self,
         tried: Sequence[Candidate],
         seeds: Sequence[int],
-        seconds: float,
-        slowness: float,
+        work: float,
     ) -> _Round:
-        """The recipe beside the candidates, in about so many seconds.
+        """The recipe beside the candidates, in about so many seconds as planned.
 
-        slowness: of what was trained before, beside its plan. Where even a few epochs would take
-        longer, the last candidates are left out.
+        Where even a few epochs would take longer, the last candidates are left out.
         """
         while True:
             prepared = self.prepared(tried, seeds, 1.0)
-            share = seconds / slowness / _planned(prepared)
+            share = work / _planned(prepared)
             if share >= FEWEST or len(tried) <= FEW:
                 break
             tried = tried[: max(FEW, 2 * len(tried) // 3)]
@@ -180,7 +184,7 @@ class _Plan:
         with TemporaryDirectory(prefix="descend-") as root:
             done = carry_on(lambda: begin(prepared, Path(root)), self.means, None, prepared)
         taken = sum(result.seconds for result in done.results)
-        return _Round(done, share, taken, max(1.0, taken / _planned(prepared)))
+        return _Round(done, share, _planned(prepared), taken)
 
     def prepared(self, tried: Sequence[Candidate], seeds: Sequence[int], share: float) -> Prepared:
         """The comparison with the candidates, for this share of their epochs."""
@@ -193,13 +197,20 @@ class _Plan:
         ]
         question = Question(
             name="proof",
-            base=self.recipe.edited({"training.evaluate_every": None}),
+            base=self.recipe.edited({"training.evaluate_every": self._evaluate_every()}),
             axes=Axes(named=shortened),
             seeds=seeds,
+            metric=self.metric,
             baseline=AS_IT_IS,
             target=self.target,
         )
         return prepare(question, self.means)
+
+    def _evaluate_every(self) -> int | None:
+        """Epochs from one evaluation to the next: only in the end, where nothing depends on it."""
+        given = self.recipe.training
+        is_needed = given.early_stopping or (given.schedule and given.schedule.name == "plateau")
+        return None if is_needed else LARGEST
 
 
 def _planned(prepared: Prepared) -> float:

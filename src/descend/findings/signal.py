@@ -40,6 +40,11 @@ class Signal:
     examples: int
 
     @property
+    def excess(self) -> float:
+        """The score beyond that of shuffled targets."""
+        return self.score - self.shuffled
+
+    @property
     def is_none(self) -> bool:
         """Whether shuffled targets do as well."""
         return self.chance > NONE

@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
+from descend.findings.fork import end_of
 from descend.findings.measured import NotMeasured, known
 from descend.findings.record import Record
 
 SHORT = 0.1  # of accuracy or r²: so much better a simple model may be
 TIMES = 2.0  # standard errors
 ENOUGH = 50  # held-out examples: fewer judge nothing
+LOW = 0.3  # of the loss of chance
 HALF = 0.5  # of the way that the simple model comes
 SIMPLE = ("neighbours", "linear")
 OF_NUMBERS = ("regression", "autoencoder")
@@ -21,14 +23,25 @@ def does_well(record: Record) -> bool:
     """Whether the training is over and the network knows what there is to know.
 
     That is what simple models know of held-out examples; where none was tried, nearly everything.
+    Of a watched loop nobody has scores: its loss is far below that of a constant answer.
     """
     if not record.is_over or record.status == "diverged":
         return False
+    if record.known_loop is not None and not record.metrics:
+        return has_low_loss(record)
     try:
         short, limit = shortfall(record)
         return short < limit and learnt(record) > HALF * max(reach(record), 0.0)
     except NotMeasured:
         return False
+
+
+def has_low_loss(record: Record) -> bool:
+    """Whether the loss came far below that of the best constant answer, where that is known."""
+    profile = record.known_profile
+    if profile is None or not profile.chance_loss or not len(record.losses):
+        return False
+    return end_of(record.losses) < LOW * profile.chance_loss
 
 
 def shortfall(record: Record) -> tuple[float, float]:

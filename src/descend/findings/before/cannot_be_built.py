@@ -23,7 +23,7 @@ def cannot_be_built(record: Record) -> list[Finding]:
             healthy="a recipe that can be trained",
             cause=f"`{field}` leaves nothing that can be trained",
             remedies=[problem.remedy] if problem.remedy else [],
-            about=field,
+            about="training.loss" if field == "training.loss_on" else field,  # one fault
         )
         for field, problem in record.problems.items()
     ]

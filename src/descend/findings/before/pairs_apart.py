@@ -8,6 +8,7 @@ from descend.findings.rule import finding
 from descend.findings.signal import NONE, Signal, carried_over, held_out_signal, signal_of
 
 KNOWN = 0.02  # r² of held-out targets, from training pairs
+LITTLE = 0.1  # of the other split's signal
 
 
 @finding(
@@ -44,10 +45,15 @@ def pairs_apart(record: Record) -> Finding | Margin:
 
 
 def _wrong(own: Signal, others: Signal, carried: float) -> str | None:
-    if own.is_none and others.is_clear:
+    if _says_nothing(own, others) and others.is_clear and carried < KNOWN:
         return "the training targets belong to other inputs: their rows were mixed up"
-    if own.is_clear and others.is_none and carried < KNOWN:
+    if own.is_clear and _says_nothing(others, own) and carried < KNOWN:
         return "the held-out targets belong to other inputs: their rows were mixed up"
     if own.is_clear and others.is_clear and carried < -KNOWN:
         return "targets mean something else in the held-out examples than in training"
     return None
+
+
+def _says_nothing(signal: Signal, other: Signal) -> bool:
+    """Whether there is no signal, or next to none beside the other one."""
+    return signal.is_none or signal.excess < LITTLE * other.excess
