@@ -20,7 +20,7 @@ from . import MUTATIONS
 from .problems import PROBLEMS, problem, sound
 from .setting import Mutation, Setting
 
-LEARNS = 0.7  # of the way from chance to perfection: what is sound comes that far in each seed
+LEARNS = 0.8  # of the way from chance to perfection: what is sound comes that far in each seed
 LOSES = 0.1  # of that way: what a fault takes at least
 DRAWS = 40
 SEEDS = 3
