@@ -305,10 +305,10 @@ def diagnose(
     same seeds; `.proof` then says which of them help.
     """
     found = diagnose_given(recipe, edits=edits, data=data, data_dir=data_dir, seeds=seeds)
-    if not prove or any(record.problems for record in found.records):
+    if not prove or not found.is_provable:
         return found
     base = found.recipe
-    if found.run is None and not isinstance(recipe, Run):
+    if found.run is None and found.is_possible and not isinstance(recipe, Run):
         base = as_recipe(recipe, "arrays" if data is not None else None)[0].edited(edits or {})
     return replace(found, proof=prove_remedies(base, found.findings, data=data, data_dir=data_dir))
 
