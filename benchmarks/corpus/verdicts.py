@@ -15,11 +15,12 @@ from types import FrameType
 from typing import Any
 
 from descend.diagnosis.checking import check
-from descend.diagnosis.diagnosing import SHARE, Diagnosis, diagnose, first_look
+from descend.diagnosis.diagnosing import SHARE, Diagnosis, diagnose, first_look, is_settled
 from descend.diagnosis.examination import examine, in_order
 from descend.errors import DescendError
 from descend.findings.finding import Finding
 from descend.findings.rule import rules
+from descend.findings.standing import does_well
 from descend.recipe.complaints import ImpossibleRecipe
 from descend.recipe.known import without_places
 
@@ -163,9 +164,12 @@ def by_watching(case: Case, means: Means) -> tuple[Told, list[Named], float, Seq
             until = first_look(loop.total, share)
             records.append(watched(loop, until))
         examination = examine(records)
-        found = [*before_a_step(loop.recipe, arrays, means), *_flat(examination.findings)]
+        known = before_a_step(loop.recipe, arrays, means)
+        if sum(map(does_well, records)) > len(records) / 2:
+            known = [one for one in known if one.code not in forecasts()]
+        found = [*known, *_flat(examination.findings)]
         findings = in_order(list({_what(one): one for one in found}.values()))
-        if until == loop.total or names_a_cause(findings):
+        if until == loop.total or is_settled(replace(examination, findings=findings)):
             break
     return loop.recipe, named_by(findings, loop.recipe), until / max(1, loop.total), examination.ran
 
@@ -187,10 +191,9 @@ def _flat(findings: Sequence[Finding]) -> list[Finding]:
     return [*alone, *(one for finding in findings for one in _below(finding))]
 
 
-def names_a_cause(findings: Sequence[Finding]) -> bool:
-    """Whether it can be left at that: a fault was found, and not only what came of it."""
-    symptoms = {rule.code for rule in rules() if rule.is_symptom}
-    return any(one.severity != "note" and one.code not in symptoms for one in findings)
+def forecasts() -> set[str]:
+    """The codes of what only says what will come of it."""
+    return {rule.code for rule in rules() if rule.is_forecast}
 
 
 def seeds_of(case: Case, means: Means) -> int | list[int]:
