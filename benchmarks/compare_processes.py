@@ -44,14 +44,14 @@ def recipe_of(source: str, hidden: list[int], batch: int | None, steps: int) -> 
 @contextmanager
 def forced(threads: int) -> Iterator[None]:
     """Split every comparison among all processes, and give the only process so many threads."""
-    from descend.comparison import comparing, plan
+    from descend.comparison import plan, stacking
 
-    before = plan.WORTH_SPLITTING, comparing.threads_for
-    plan.WORTH_SPLITTING, comparing.threads_for = 0.0, lambda *_: threads
+    before = plan.WORTH_SPLITTING, stacking.threads_for
+    plan.WORTH_SPLITTING, stacking.threads_for = 0.0, lambda *_: threads
     try:
         yield
     finally:
-        plan.WORTH_SPLITTING, comparing.threads_for = before
+        plan.WORTH_SPLITTING, stacking.threads_for = before
 
 
 class Planned(Exception):

@@ -220,14 +220,14 @@ def test_a_variant_that_cannot_be_built_is_a_row_with_its_reason(tmp_path: Path)
 def test_a_stack_that_cannot_be_trained_is_a_row_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory that runs out in one stack ends no other one."""
+    """What is impossible in one stack ends no other one."""
     from descend.comparison import stacks
 
     carry_out = stacks.carry_out
 
     def failing(stack: RunFolder, *arguments: Any, **options: Any) -> Any:
         if stack.path.name == "1-001":
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")
+            raise descend.RecipeError("these networks must be others")
         return carry_out(stack, *arguments, **options)
 
     monkeypatch.setattr(stacks, "carry_out", failing)
@@ -237,7 +237,7 @@ def test_a_stack_that_cannot_be_trained_is_a_row_with_its_reason(
     assert statuses == {"1-001": "failed", "1-002": "finished"}
     failed = [row for row in comparison.rows if row.reason]
     assert len(failed) == 2
-    assert failed[0].verdict == f"failed: {stacks.OUT_OF_MEMORY}"
+    assert failed[0].verdict == "failed: these networks must be others"
     assert sum(row.summary is not None for row in comparison.rows) == 2
     assert comparison.folder is not None
     again = descend.load_comparison(comparison.folder)

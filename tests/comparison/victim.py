@@ -5,7 +5,7 @@ line of stdin and writes how its child ended: {"out": folder} compares there, {"
 resumes; "options" are those of `descend.compare`.
 {"hook": k} kills the child at the k-th moment around a write, {"signals": [s, …], "told": n} sends
 it these signals when it is told of the n-th advance, {"full": n} lets its n-th write to a file
-fail for want of space.
+fail for want of space, {"room": n} lets memory suffice for stacks of n networks only.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ import torch
 import descend
 from descend.comparison import plan
 from descend.comparison.stacks import Advance
+from descend.network.stack import Stack
 from descend.runs.assignment import carry_out
 from tests.runs.victim import kill_at
+from tests.training.scenes import trained
 
 TREE: dict[str, Any] = {
     "data": {"source": "moons", "examples": 40, "validation": 0, "test": 0.2},
@@ -48,6 +50,8 @@ def work(job: dict[str, Any]) -> None:
         kill_at(job["hook"])
     if "full" in job:
         fill_up_at(job["full"])
+    if "room" in job:
+        let_memory_suffice_for(job["room"])
     plan.WORTH_SPLITTING = 0.0
     assert carry_out.__kwdefaults__ is not None
     carry_out.__kwdefaults__["checkpoint_seconds"] = job.get("checkpoint_seconds", 0)
@@ -87,9 +91,24 @@ def fill_up_at(moment: int) -> None:
     os.fsync = full
 
 
+def let_memory_suffice_for(networks: int, error: Exception | None = None) -> None:
+    """Whoever makes a larger stack is told that there is no memory, as torch says it."""
+    make = Stack.__init__
+
+    def limited(self: Stack, architectures: Any, seeds: Sequence[int], **options: Any) -> None:
+        if len(seeds) > networks:
+            raise error or RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate "
+                "memory: you tried to allocate 4096 bytes. Error code 12 (Cannot allocate memory)"
+            )
+        make(self, architectures, seeds, **options)
+
+    Stack.__init__ = limited  # type: ignore[method-assign]
+
+
 def warm_up() -> None:
     """Load what a child would load; polars' threads do not outlive a fork, so it is not used."""
-    descend.train({**TREE, "training": {"epochs": 2}}, out=None)
+    trained({**TREE, "training": {"epochs": 2}})
     import scipy.stats  # noqa: F401
 
 

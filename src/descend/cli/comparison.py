@@ -191,6 +191,8 @@ def put_comparison(comparison: Comparison) -> None:
     put_verdicts(comparison)
     put()
     put_wrapped(comparison.conclusion)
+    for note in comparison.notes:
+        put_wrapped(f"note: {note}")
     if comparison.checks:
         put()
         put_expected(comparison)

@@ -76,7 +76,7 @@ class Comparison:
     folder: where it lies, or None; status: "finished" or "interrupted"; rows: a row for each
     variant, in the order given; reference: the place of the variant that all others are paired
     with, the baseline or the best; seconds: that it took; checks: the verdicts that its file
-    expects, beside those that were found.
+    expects, beside those that were found; notes: what should be known of how it was trained.
     """
 
     folder: Path | None
@@ -90,6 +90,7 @@ class Comparison:
     conclusion: str
     seconds: float
     checks: Sequence[VerdictCheck]
+    notes: Sequence[str]
     results: Sequence[Result] = field(repr=False)
     variants: Sequence[Variant] = field(repr=False)
 
@@ -159,6 +160,7 @@ class Comparison:
             "reference": reference,
             "reference_is": "baseline" if self.is_baseline else "best",
             "conclusion": self.conclusion,
+            "notes": list(self.notes),
             "variants": [row.to_json() for row in self.rows],
             "checks": [check.to_json() for check in self.checks],
             "is_as_expected": self.is_as_expected,

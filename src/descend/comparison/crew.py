@@ -17,6 +17,7 @@ from typing import IO, Any
 import descend
 from descend.comparison.folder import ComparisonFolder
 from descend.comparison.stacks import (
+    TOO_LARGE,
     Advance,
     ExamplesFor,
     Stop,
@@ -138,7 +139,8 @@ class _Crew:
         if self.tries[name] < TRIES:
             self.waiting.insert(0, name)
         else:
-            fail(self.folder.stack(name), f"its process ended: {reason}")
+            status = TOO_LARGE if member.was_killed else "failed"
+            fail(self.folder.stack(name), f"its process ended: {reason}", status)
         if self.waiting:
             self._hire()
 
@@ -186,12 +188,17 @@ class _Member:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether a process that has ended did so as the system ends one for want of memory."""
+        return self.process.wait() == -9
+
     def last_words(self) -> str:
         """What a process that has ended says of it."""
         code = self.process.wait()
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
-        if code == -9:
+        if self.was_killed:
             return "killed, perhaps because memory did not suffice"
         return lines[-1] if lines else f"exit code {code}"
 

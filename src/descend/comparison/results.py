@@ -114,7 +114,7 @@ def _results_of(
             for variant, seed in stack.members
         ]
     if "runs" not in facts:
-        status = "waiting" if facts["status"] == "running" else facts["status"]
+        status = facts["status"] if facts["status"] == "interrupted" else "waiting"
         return [Result(variant, seed, status, stack=stack.name) for variant, seed in stack.members]
     reached = _reached(folder, stack.name, goal)
     each = facts["seconds"] / len(stack.members)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from descend.comparison.goal import is_higher_better
+from descend.comparison.plan import Member, Plan
 from descend.comparison.variants import Variant
 from descend.errors import RecipeError
 from descend.recipe import Recipe
-
-Member = tuple[int, int]  # a variant's place among the variants, and a seed
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,32 @@ class PlannedStack:
     members: tuple[Member, ...]
     sources: tuple[Source, ...] = ()
 
+    def halves(self) -> tuple[PlannedStack, PlannedStack]:
+        """Two stacks of these members, the first one with one more where their number is odd."""
+        middle = (len(self.members) + 1) // 2
+        return self._part("a", 0, middle), self._part("b", middle, len(self.members))
+
+    def _part(self, letter: str, first: int, stop: int) -> PlannedStack:
+        sources = []
+        at = 0
+        for source in self.sources:
+            own = source.runs[max(0, first - at) : max(0, stop - at)]
+            at += len(source.runs)
+            if own:
+                sources.append(Source(source.stack, own))
+        return PlannedStack(self.name + letter, self.members[first:stop], tuple(sources))
+
 
 @dataclass(frozen=True)
 class Round:
-    """Stacks that are trained before anything else is decided; until: an epoch, or to the end."""
+    """Stacks that are trained before anything else is decided; until: an epoch, or to the end.
+
+    halved: the names of the stacks that were too large for the memory and are not among them.
+    """
 
     stacks: tuple[PlannedStack, ...]
     until: int | None = None
+    halved: tuple[str, ...] = ()
 
     @property
     def variants(self) -> list[int]:
@@ -53,7 +71,7 @@ class Round:
             }
             for stack in self.stacks
         }
-        return {"until": self.until, "stacks": stacks}
+        return {"until": self.until, "stacks": stacks, "halved": list(self.halved)}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Round:
@@ -65,7 +83,31 @@ class Round:
             )
             for name, stack in document["stacks"].items()
         ]
-        return cls(tuple(stacks), document["until"])
+        return cls(tuple(stacks), document["until"], tuple(document.get("halved", ())))
+
+    def halving(self, names: Collection[str]) -> Round:
+        """The round with two halves in the place of each of these stacks."""
+        stacks = [
+            part
+            for stack in self.stacks
+            for part in (stack.halves() if stack.name in names else (stack,))
+        ]
+        halved = [stack.name for stack in self.stacks if stack.name in names]
+        return Round(tuple(stacks), self.until, (*self.halved, *halved))
+
+
+def new_round(planned: Plan, number: int, until: int | None = None) -> Round:
+    """The round with that number, from 0, of stacks whose networks begin."""
+    stacks = [
+        PlannedStack(name_of(number, place), stack.members)
+        for place, stack in enumerate(planned.stacks)
+    ]
+    return Round(tuple(stacks), until)
+
+
+def name_of(round_number: int, place: int) -> str:
+    """The name of a stack by its round and its place there, both from 0: `2-001`."""
+    return f"{round_number + 1}-{place + 1:03d}"
 
 
 def rungs(variants: Sequence[Variant], eta: int) -> list[int]:

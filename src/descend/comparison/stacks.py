@@ -16,8 +16,10 @@ from descend.runs.folder import InTraining, RunFolder
 from descend.runs.session import Tell
 
 PATIENCE = 20.0  # seconds, for a process that has to import torch before it can end
-DONE = (*OVER, "paused", "joined", "failed")  # statuses of a stack that nothing is left to do for
-OUT_OF_MEMORY = "there was not enough memory: `--memory` makes the stacks smaller"
+TOO_LARGE = "too large"
+# statuses of a stack that nothing is left to do for
+DONE = (*OVER, "paused", "joined", "failed", TOO_LARGE)
+OUT_OF_MEMORY = "there was not enough memory, not even for this network alone"
 
 ExamplesFor = Callable[[RunFolder], Examples]
 Stop = Callable[[], bool]
@@ -43,12 +45,18 @@ def is_done(folder: ComparisonFolder, name: str) -> bool:
     return folder.stack(name).read_facts()["status"] in DONE
 
 
+def is_too_large(folder: ComparisonFolder, name: str) -> bool:
+    """Whether memory did not suffice for a stack."""
+    return bool(folder.stack(name).read_facts()["status"] == TOO_LARGE)
+
+
 def work(
     folder: ComparisonFolder, name: str, examples_for: ExamplesFor, tell: Tell, stop: Stop
 ) -> str:
     """Train one stack to its end or its pause; returns its status.
 
-    One that cannot be trained is "failed", with its reason in run.json: it ends nothing else.
+    One that cannot be trained is "failed", with its reason in run.json, and one that memory did
+    not suffice for "too large": neither ends anything else.
     RunError where its folder cannot be read or written: no other stack's could then.
     """
     stack = folder.stack(name)
@@ -76,10 +84,17 @@ def _work(stack: RunFolder, examples_for: ExamplesFor, tell: Tell, stop: Stop) -
         is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
         if not is_memory and "can't allocate memory" not in str(error):
             raise
-        return fail(stack, OUT_OF_MEMORY)
+    # outside of `except`, where the error would keep what it was raised from in memory
+    torch.cuda.empty_cache()
+    return fail(stack, OUT_OF_MEMORY, TOO_LARGE)
 
 
-def fail(stack: RunFolder, reason: str) -> str:
-    """Note why a stack could not be trained."""
-    stack.write_facts({**stack.read_facts(), "status": "failed", "reason": reason})
-    return "failed"
+def fail(stack: RunFolder, reason: str, status: str = "failed") -> str:
+    """Note why a stack could not be trained; returns the status."""
+    stack.write_facts({**stack.read_facts(), "status": status, "reason": reason})
+    return status
+
+
+def give_up(stack: RunFolder) -> None:
+    """Take a stack that is too large, and no smaller one can be made of, for failed."""
+    fail(stack, stack.read_facts()["reason"])
