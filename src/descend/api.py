@@ -237,8 +237,8 @@ def compare(
         target=target,
         baseline=baseline or asked.baseline,
         halving=halving or asked.halving,
-        search=search,
-        batch=batch,
+        search=asked.search if search is None else search,
+        batch=asked.batch if batch is None else batch,
         expected=[
             (one, why_not(one, (written, own), (base, chosen), has_arrays=data is not None))
             for one in asked.expectations()

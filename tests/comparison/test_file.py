@@ -330,3 +330,52 @@ def test_an_expectation_says_what_it_is_about() -> None:
     assert one.what == said
     largest = ExpectedVerdict.model_validate({**fields, "layer": 2, "step": "largest"})
     assert largest.measure == "gradient norm of layer 2, its largest"
+
+
+SEARCH = """
+[compare]
+seeds = 2
+sample = { "training.lr" = "log:1e-3..1", "network.activation" = ["relu", "tanh"] }
+samples = 6
+search = "random"
+batch = 3
+edits = { "training.epochs" = 2 }
+"""
+
+
+def test_a_file_may_hold_a_search(tmp_path: Path) -> None:
+    """Its sampler and its batches are the file's, unless others are given with the command."""
+    pytest.importorskip("optuna", reason="the extra `search` is not installed")
+    path = tmp_path / "found.toml"
+    path.write_text(RECIPE + SEARCH)
+    made = compare(path)
+    assert {one.stack[0] for one in made.results} == {"1", "2"}
+    assert len(made.results) == 12
+    other = compare(path, search="qmc", batch=6)
+    assert {one.stack[0] for one in other.results} == {"1"}
+    assert [row.edits for row in other.rows] != [row.edits for row in made.rows]
+    grid = compare(path, vary={"training.lr": [0.1, 0.2]})
+    assert [row.name for row in grid.rows] == ["lr=0.1", "lr=0.2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('"random"', '"tpo"'), "`compare.search` must be one of tpe, gp"),
+        (('search = "random"', ""), "`compare.batch` must be absent where there is no `search`: 3"),
+        (("batch = 3", "batch = 0"), "`compare.batch` must be a whole number, 1 or more: 0"),
+        (
+            ("batch = 3", "halving = 3"),
+            "`compare.halving` must be absent where there is a `search`",
+        ),
+        (
+            ("seeds = 2", 'variants = [{ name = "a" }, { name = "b" }]'),
+            "`compare.search` must be given with `sample`, and nothing else that varies",
+        ),
+    ],
+)
+def test_a_search_that_cannot_be_is_named_with_the_file(
+    change: tuple[str, str], message: str
+) -> None:
+    """Without Optuna, and before anything is read."""
+    assert message in problems(SEARCH.replace(*change))

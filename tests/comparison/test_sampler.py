@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descend.comparison.draw import Draw
+from descend.comparison.draw import SAMPLERS, Draw
 from descend.comparison.draws import draws_of
-from descend.comparison.sampler import SAMPLERS, WIDE, Sampler, distribution, value_of
+from descend.comparison.sampler import WIDE, Sampler, distribution, value_of
 from descend.errors import MissingExtraError
 
 optuna = pytest.importorskip("optuna", reason="the extra `search` is not installed")

@@ -16,10 +16,10 @@ import descend
 from descend.cli.compare import SEARCHES
 from descend.comparison.comparing import Prepared
 from descend.comparison.comparison import Comparison
+from descend.comparison.draw import SAMPLERS
 from descend.comparison.folder import ComparisonFolder
 from descend.comparison.goal import Goal
 from descend.comparison.results import Result
-from descend.comparison.sampler import SAMPLERS
 from descend.comparison.search import values_of
 from descend.errors import DescendError, MissingExtraError, RecipeError, RunError
 
@@ -142,6 +142,19 @@ def test_a_network_without_room_is_a_row() -> None:
     assert large
     assert all("a process has" in row.reason for row in large)
     assert len(large) < len(comparison.rows)
+
+
+def test_a_value_that_another_draw_makes_possible_is_no_slip() -> None:
+    """A momentum is none of `adam`, which the recipe names, but `sgd` is drawn as well."""
+    tree = {**TREE, "training": {**TREE["training"], "optimizer": "adam"}}
+    sample = {"training.optimizer": ["sgd", "adam"], "training.momentum": "0..0.9"}
+    comparison = search(tree=tree, sample=sample)
+    for row in comparison.rows:
+        is_adam = row.edits["training.optimizer"] == "adam"
+        assert row.reason.startswith("`training.momentum` must be absent for adam") is is_adam
+    assert len({row.edits["training.optimizer"] for row in comparison.rows}) == 2
+    with pytest.raises(RecipeError, match=r"`training\.momentum` must be absent for adam"):
+        search(tree=tree, sample={**LR, "training.momentum": "0..0.9"})
 
 
 def test_nothing_can_be_built() -> None:

@@ -21,6 +21,7 @@ from descend.recipe.recipe import Recipe
 KINDS = ("uniform", "log", "int", "log-int", "choice")
 WHOLE = ("int", "log-int")
 LOGARITHMIC = ("log", "log-int")
+SAMPLERS = ("tpe", "gp", "cmaes", "nsgaii", "qmc", "random")  # Optuna's, which may choose the draws
 LARGEST = 2**53  # up to here every whole number is a float
 DIGITS = 6  # significant ones of what is drawn, so that it reads well
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from descend.comparison.axes import Axes
 from descend.comparison.axis import Axis
+from descend.comparison.draw import SAMPLERS
 from descend.comparison.draws import draws_of
 from descend.comparison.expected import ExpectedVerdict
 from descend.recipe.complaints import ABSENT, ImpossibleRecipe, Problem
@@ -125,6 +126,10 @@ class Compare(Part):
         default_factory=dict, description="fields that are drawn at random, with their ranges"
     )
     samples: Whole = Field(default=0, description="how often they are drawn")
+    search: Annotated[str, OneOf(SAMPLERS)] | None = Field(
+        default=None, description="which of Optuna's samplers chooses what is drawn"
+    )
+    batch: Count | None = Field(default=None, description="how many draws it chooses at a time")
     expect: tuple[ExpectedVerdict, ...] = Field(
         default=(), description="the verdicts that should come out"
     )
@@ -132,9 +137,23 @@ class Compare(Part):
     @model_validator(mode="after")
     def _check(self) -> Self:
         problems = [*_unknown("edits", self.edits), *_unknown("sample", self.sample)]
+        problems += self._misplaced()
         if problems:
             raise impossible(problems)
         return self
+
+    def _misplaced(self) -> Iterator[Problem]:
+        """What is said of a search that there cannot be."""
+        if self.search is None and self.batch is not None:
+            yield Problem("batch", self.batch, "absent where there is no `search`")
+        if self.search is None:
+            return
+        if not self.sample or self.vary or self.variants:
+            yield Problem(
+                "search", self.search, "given with `sample`, and nothing else that varies"
+            )
+        if self.halving is not None:
+            yield Problem("halving", self.halving, "absent where there is a `search`")
 
     @property
     def varies(self) -> bool:
@@ -144,7 +163,7 @@ class Compare(Part):
     def without_variants(self) -> Compare:
         """This for other variants than its own, without what is said about these."""
         changes = {"vary": (), "variants": (), "sample": {}, "samples": 0, "zipped": False}
-        of_them = {"baseline": None, "halving": None, "expect": ()}
+        of_them = {"baseline": None, "halving": None, "expect": (), "search": None, "batch": None}
         return self.model_copy(update={**changes, **of_them})
 
     def axes(self, seed: int) -> Axes:

@@ -16,7 +16,6 @@ from descend.comparison.draw import LOGARITHMIC, WHOLE, Draw
 from descend.compute import cpu_threads
 from descend.errors import MissingExtraError, RecipeError
 
-SAMPLERS = ("tpe", "gp", "cmaes", "nsgaii", "qmc", "random")
 WIDE = 10_000  # whole numbers in a range: of more, some samplers want a list that no memory holds
 
 

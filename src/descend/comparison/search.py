@@ -12,12 +12,12 @@ from descend.comparison.axes import Axes
 from descend.comparison.axis import Edits
 from descend.comparison.cost import examples_bytes, stack_bytes
 from descend.comparison.differences import numbers, worst_of
-from descend.comparison.draw import Draw
+from descend.comparison.draw import SAMPLERS, Draw
 from descend.comparison.goal import Goal
 from descend.comparison.names import made_unique, names_of
 from descend.comparison.plan import spelled_bytes
 from descend.comparison.results import Result, matrix
-from descend.comparison.sampler import SAMPLERS, Sampler, imported
+from descend.comparison.sampler import Sampler, imported
 from descend.comparison.values import identity
 from descend.comparison.variants import IMPOSSIBLE, Builder, UnlikeExamples, Variant, is_about
 from descend.errors import RecipeError, RunError
@@ -143,15 +143,32 @@ class Search:
 def _check_ends(base: Recipe, draws: Sequence[Draw]) -> None:
     """Raise the RecipeError of what lies near the end of a range, or among a field's choices.
 
-    The search would learn to keep away from it, but it is a slip.
+    The search would learn to keep away from it, but it is a slip. What is possible beside some
+    value of another drawn field, as a momentum beside `sgd`, is none.
     """
     for draw in draws:
-        for value in draw.values or map(draw.at, NEAR_ENDS):
-            try:
-                base.edited({draw.field: value})
-            except RecipeError as error:  # another drawn field may cure what is not about this one
-                if is_about(error, draw.field):
-                    raise
+        others = [
+            {other.field: value} for other in draws if other is not draw for value in _ends(other)
+        ]
+        for value in _ends(draw):
+            error = _error_about(draw.field, value, base)
+            if error and all(_error_about(draw.field, value, base, beside) for beside in others):
+                raise error
+
+
+def _ends(draw: Draw) -> Sequence[Any]:
+    return draw.values or [draw.at(share) for share in NEAR_ENDS]
+
+
+def _error_about(
+    field: str, value: Any, base: Recipe, beside: Edits | None = None
+) -> RecipeError | None:
+    """Why a field cannot have this value beside others; another field's error is none of it."""
+    try:
+        base.edited({**(beside or {}), field: value})
+    except RecipeError as error:
+        return error if is_about(error, field) else None
+    return None
 
 
 def values_of(results: Sequence[Result], seeds: Sequence[int], goal: Goal) -> dict[int, float]:
