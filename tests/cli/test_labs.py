@@ -24,6 +24,19 @@ def test_labs_are_listed_by_tutorial(descend: Descend) -> None:
     assert told.err == ""
 
 
+def test_labs_that_are_comparisons_are_marked(descend: Descend) -> None:
+    """And no others; the last line says what the mark means."""
+    from descend.laboratory import labs
+
+    lines = descend("labs").out.splitlines()
+    for lab in labs():
+        assert any(line.startswith(f"  {lab.name} * ") for line in lines) is bool(lab.compare)
+    assert lines[-1] == "descend compare NAME one with a * over seeds, to a verdict"
+    document = {lab["name"]: lab["is_comparison"] for lab in descend("labs", "--json").document}
+    assert document["optimizers"] is True
+    assert document["gates"] is False
+
+
 def test_labs_as_a_document(descend: Descend) -> None:
     """--json gives name, tutorial, story, variants and expectations of each lab."""
     document = descend("labs", "--json").document

@@ -14,6 +14,8 @@ from descend.cli.output import put, put_json, styled
 if TYPE_CHECKING:
     from descend.laboratory import Lab
 
+MARK = "*"  # of labs that are comparisons as well
+
 
 @click.command("labs")
 @options.as_json
@@ -32,7 +34,7 @@ def command(as_json: bool, quiet: bool) -> int:
         put_json([document(lab) for lab in found])
         return 0
     width = min(shutil.get_terminal_size().columns, 100)
-    label = max(len(lab.name) for lab in found) + 4
+    label = max(len(label_of(lab)) for lab in found) + 4
     for tutorial in dict.fromkeys(lab.tutorial for lab in found):
         put(styled(tutorial, bold=True))
         for lab in found:
@@ -40,7 +42,8 @@ def command(as_json: bool, quiet: bool) -> int:
                 for line in entry(lab, label, width):
                     put(line)
         put()
-    put("descend lab NAME runs one and shows its result beside the expected one")
+    put("descend lab NAME runs one and shows its result beside the expected one,")
+    put(f"descend compare NAME one with a {MARK} over seeds, to a verdict")
     return 0
 
 
@@ -48,7 +51,12 @@ def entry(lab: Lab, label: int, width: int) -> list[str]:
     """Name and title, wrapped beside the name."""
     room = max(width - label, 20)
     first, *others = textwrap.wrap(lab.title, room) or [""]
-    return [f"  {lab.name:{label - 2}}{first}", *(" " * label + line for line in others)]
+    return [f"  {label_of(lab):{label - 2}}{first}", *(" " * label + line for line in others)]
+
+
+def label_of(lab: Lab) -> str:
+    """Its name, marked where it is a comparison too."""
+    return lab.name if lab.compare is None else f"{lab.name} {MARK}"
 
 
 def document(lab: Lab) -> dict[str, Any]:
@@ -61,6 +69,7 @@ def document(lab: Lab) -> dict[str, Any]:
         "data": lab.recipe.data.source,
         "epochs": lab.recipe.training.epochs,
         "variants": [variant.name for variant in lab.variants],
+        "is_comparison": lab.compare is not None,
         "expectations": [
             {
                 "what": one.what,
