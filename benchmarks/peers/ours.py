@@ -99,6 +99,35 @@ def on_images(
     return Contender(name, parts, outcome=epochs.last_loss)
 
 
+class InSteps(EpochByEpoch):
+    """A training that stops after so many steps, every time."""
+
+    def __init__(self, training: Training, steps: int) -> None:
+        super().__init__(training)
+        self.steps = steps
+
+    def epoch(self) -> None:
+        self.training.run(self, until=self.training.step + self.steps)
+
+    def wants_to_stop(self) -> bool:
+        return False
+
+
+def in_steps(images: Images, hidden: list[int], batch: int, runs: int, steps: int) -> Contender:
+    """So many steps of a stack, measured as often as by default."""
+    examples = images.as_examples()
+    training = {"lr": 0.001, "batch_size": batch, "drop_last": True, "epochs": 1_000_000}
+    tree = {
+        "data": {"source": "mnist"},
+        "network": {"hidden": hidden},
+        "training": {**training, "evaluate": []},
+    }
+    recipe = recipe_for(tree, examples)
+    recipes = [recipe.edited({"training.seed": seed}) for seed in range(runs)]
+    steps_of = InSteps(Training(recipes, examples), steps)
+    return Contender(OURS, {"training": steps_of.epoch}, outcome=steps_of.last_loss)
+
+
 class Xor:
     """The lab xor-nn with one seed or many, from the recipe to the last step."""
 
