@@ -102,7 +102,7 @@ def kind_of(case: Case) -> str | None:
         return "faulty"
     if case.use != "negative":
         return None
-    return "fixed" if case.role == "fixed" else "healthy"
+    return "fixed" if case.is_twin else "healthy"
 
 
 def _count(row: dict[str, Counts], kind: str, holds: bool) -> None:
