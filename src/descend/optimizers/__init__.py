@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from descend.lazy import at_first_use
 from descend.optimizers.schedules import factor
 from descend.optimizers.settings import (
     OPTIMIZER_SETTINGS,
@@ -43,16 +43,12 @@ __all__ = [
     "settings_of",
 ]
 
-_LAZY = {
-    "OPTIMIZERS": "build",
-    "Optimizer": "optimizer",
-    "Plateau": "plateau",
-    "clip_norm": "clipping",
-    "clip_value": "clipping",
+_HOMES = {
+    "OPTIMIZERS": "descend.optimizers.build",
+    "Optimizer": "descend.optimizers.optimizer",
+    "Plateau": "descend.optimizers.plateau",
+    "clip_norm": "descend.optimizers.clipping",
+    "clip_value": "descend.optimizers.clipping",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+__getattr__ = at_first_use(__name__, _HOMES)
