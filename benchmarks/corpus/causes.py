@@ -13,7 +13,10 @@ from functools import cache
 from descend.findings.rule import rules
 
 NAMED_BY: Mapping[str, tuple[str, ...]] = {
-    "activation_choice": ("D124", "D100 network.layers.activation", "D100 network.activation"),
+    "activation_choice": (
+        *("D122", "D124", "D151", "D201", "D314"),
+        *("D100 network.layers.activation", "D100 network.activation"),
+    ),
     "batch_too_large": ("D163",),
     "batch_too_small": ("D155", "D213"),
     "constant_target": ("D135",),
@@ -23,7 +26,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "dropout_too_high": ("D153", "D304"),
     "dying_relu": ("D204",),
     "excess_depth": ("D151",),
-    "excess_width": (),
+    "excess_width": ("D312",),
     "exploding_gradient": ("D202",),
     "flipped_gradient": ("D234",),
     "gradient_reduction_inconsistent": ("D166",),
@@ -51,7 +54,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "n_outputs_wrong": ("D119", "D100 network.outputs"),
     "never_trained": ("D100 training.epochs", "D224"),
     "no_signal": ("D140", "D309"),
-    "optimizer_choice": ("D168",),
+    "optimizer_choice": ("D168", "D313"),
     "optimizer_epsilon": ("D164",),
     "oscillating_loss": ("D210",),
     "output_activation_wrong": ("D112", "D113", "D114", "D115", "D116", "D117", "D123"),
@@ -75,7 +78,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "train_test_distribution_shift": ("D137",),
     "train_test_scaling_mismatch": ("D136",),
     "unbounded_activation": ("D122",),
-    "underpowered_model": ("D152",),
+    "underpowered_model": ("D152", "D315"),
     "unscaled_input": ("D130",),
     "unscaled_target": ("D132",),
     "unused_layers": ("D228",),

@@ -119,8 +119,24 @@ def test_an_edit_may_mend_what_a_file_says() -> None:
 
 
 def test_a_diagnosis_says_the_same_as_a_check() -> None:
-    """Nothing is trained, nothing is proven."""
+    """Nothing is trained for it, and there is no network as it was asked for."""
     tree = {"data": DATA, "training": {"epochs": 0}}
-    found = descend.diagnose(tree, prove=True)
+    found = descend.diagnose(tree)
     assert [one.code for one in found.findings] == ["D100"]
-    assert (found.cost, found.proof) == (0.0, None)
+    assert found.cost == 0.0
+    assert not found.is_possible
+
+
+def test_what_is_left_of_an_impossible_recipe_is_proven() -> None:
+    """A loss that the task cannot have leaves a sigmoid that reaches no target beyond 1."""
+    tree = {
+        "data": {"source": "sine"},
+        "network": {"hidden": [16], "output": "sigmoid"},
+        "training": {"loss": "bce", "epochs": 60},
+    }
+    found = descend.diagnose(tree, prove=True)
+    assert found.is_provable
+    assert found.proof is not None
+    assert found.proof.cure is not None
+    cured = found.recipe.edited(found.proof.cure.edits)
+    assert cured.network.output in ("identity", None)

@@ -15,6 +15,7 @@ from descend.diagnosis.baselines import Baselines
 from descend.diagnosis.checking import SEEDS, recorded
 from descend.diagnosis.examination import Examination, examine, forecasts
 from descend.diagnosis.forks import fork
+from descend.diagnosis.hypotheses import hypotheses
 from descend.diagnosis.known import Known
 from descend.diagnosis.proof import Proof
 from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, without_weights
@@ -175,9 +176,15 @@ def _of_recipe(
             known, records = looked_at(training, known, examples, steps, stop)
             examination = examine(records)
         taken = 0
-        if training.is_over and (forecast := forecasts(records)):
-            trials, taken = tried(forecast, records, recipes, examples, stop)
-            examination = examine(records, trials=trials)
+        if training.is_over:
+            changes = {
+                **{one.code: one.remedies[0].edits for one in forecasts(records) if one.remedies},
+                **hypotheses(completed, examination),
+            }
+            trials, taken = tried(changes, records, recipes, examples, stop)
+            if trials:
+                records = [replace(record, trials=trials) for record in records]
+                examination = examine(records)
     per_run = len(recipes) * training.step + sum(map(len, known.forks)) * steps + taken
     return Diagnosis(
         name,

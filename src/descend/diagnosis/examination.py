@@ -72,15 +72,11 @@ class Examination:
         )
 
 
-def examine(
-    records: Sequence[Record],
-    among: Sequence[Rule] | None = None,
-    trials: Mapping[str, Trial] | None = None,
-) -> Examination:
+def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> Examination:
     """Apply the rules to the records, one for each seed, and bring what they find in order.
 
-    trials: by code, what the first remedies of forecasts have made of the networks. A forecast
-    whose remedy helps has come true; any other is a note where the networks do well.
+    A forecast whose remedy was tried and helps has come true; any other is a note where the
+    networks do well.
     """
     ran, silent, margins, found = [], [], {}, []
     did_well = sum(map(does_well, records)) > MOST_SEEDS * len(records)
@@ -96,7 +92,7 @@ def examine(
         ran.append(rule.code)
         shared = _over_seeds([findings for findings, _ in looked], len(looked))
         if rule.is_forecast:
-            trial = (trials or {}).get(rule.code)
+            trial = records[0].trials.get(rule.code)
             shared = [_as_it_came(finding, trial, did_well=did_well) for finding in shared]
         found += shared
         known = [margin for findings, margin in looked if margin is not None and not findings]

@@ -1,4 +1,4 @@
-"""Trying: the first remedies of what was forecast, each trained as long as the network itself."""
+"""Trying: changes of a recipe, each trained as long as the networks themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from descend.comparison.values import identity
 from descend.data.examples import Examples
 from descend.diagnosis.watching import Quiet
 from descend.errors import DescendError
-from descend.findings.finding import Finding
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.standing import progress
@@ -22,21 +21,22 @@ from descend.intake import examples_of
 from descend.recipe import Recipe
 from descend.training.training import Training
 
-MOST = 4  # remedies
-MOST_SECONDS = 10.0  # of a CPU, as planned
-NEARLY_ALL = 0.95  # of what there is to learn: nothing is left for a remedy
+MOST = 4  # different changes
+MOST_SECONDS = 10.0  # of a CPU, as planned, for each
+NEARLY_ALL = 0.95  # of what there is to learn: nothing is left to gain
 
-Trials = Mapping[str, Trial]
+Changes = Mapping[str, Mapping[str, Any]]
+Trials = dict[str, Trial]
 
 
 def tried(
-    findings: Sequence[Finding],
+    changes: Changes,
     records: Sequence[Record],
     recipes: Sequence[Recipe],
     examples: Examples,
     stop: Callable[[], bool],
 ) -> tuple[Trials, int]:
-    """The trial of each finding's first remedy by its code, and the steps that all of them took.
+    """The trial of each change by its name, and the steps that all of them took.
 
     records: of the networks as they are, trained to the end. Nothing is tried where these know
     nearly all there is to know, or where it would take long; what cannot be built has no trial.
@@ -44,18 +44,17 @@ def tried(
     own = _middle(records)
     if own is None or own >= NEARLY_ALL:
         return {}, 0
-    trials: dict[str, Trial] = {}
+    trials: Trials = {}
     done: dict[Any, Trial | None] = {}
     steps = 0
-    for finding in [one for one in findings if one.remedies]:
-        edits = finding.remedies[0].edits
+    for name, edits in changes.items():
         key = identity(edits)
         if key not in done and len(done) < MOST:
-            remedied, taken = _trained(edits, records, recipes, examples, stop)
+            changed, taken = _trained(edits, records, recipes, examples, stop)
             steps += taken
-            done[key] = None if remedied is None else Trial(edits, own, remedied)
+            done[key] = None if changed is None else Trial(edits, own, changed)
         if (trial := done.get(key)) is not None:
-            trials[finding.code] = trial
+            trials[name] = trial
     return trials, steps
 
 

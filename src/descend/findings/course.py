@@ -15,6 +15,7 @@ FASTER, SLOWER = ("lr * 3", "lr * 10", "lr * 100"), ("lr / 3", "lr / 10", "lr / 
 FACTORS = {"lr * 3": 3.0, "lr * 10": 10.0, "lr * 100": 100.0}
 STEADY = 1.03  # times the loss of chance: a fork above it is unstable
 FEW_STEPS = 100  # a training of fewer has hardly begun
+FIRST = 10  # samples
 BEHIND = 0.05  # of accuracy or r²
 EPOCHS = 12  # so many epochs' means tell more than single steps do
 PARTS = 50  # of a loop that has no epochs
@@ -52,7 +53,11 @@ def scale(record: Record) -> float:
     """What a loss is measured by: that of chance, or the first one where chance is unknown."""
     profile = record.known_profile
     chance = None if profile is None else profile.chance_loss
-    return max(start_loss(record) if chance is None else chance, 1e-12)
+    if chance is None:
+        chance = start_loss(record)
+        if record.known_loop is not None and len(record.losses):  # whose first batch may be easy
+            chance = max(chance, float(np.mean(record.losses[:FIRST])))
+    return max(chance, 1e-12)
 
 
 def learns(record: Record) -> bool:

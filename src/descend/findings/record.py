@@ -14,6 +14,7 @@ from descend.findings.fork import Fork
 from descend.findings.loop import Loop, Seen
 from descend.findings.measured import NotMeasured, known, known_number
 from descend.findings.profile import Profile
+from descend.findings.trial import Trial
 from descend.recipe import Recipe
 
 Numbers = NDArray[np.float64]
@@ -85,6 +86,8 @@ class Record:
     forks: short trainings from the same beginning, by what was changed ("lr / 3", "lr * 10");
     baselines: what simple models score, as metrics; units: (layers,) by name, of what the weights
     that it has now make of training examples; learning_share: of the seeds that were trained.
+    trials: trainings as long as this one with something changed, by what it was, or by the code of
+    the forecast whose first remedy it is.
     second_loss: of the first batch, once one step was taken on it.
     Of somebody else's loop there is no recipe: seen, its settings as far as they were seen; loop,
     what it did; all_losses: of every backward pass, sampled or not, empty where they were not seen.
@@ -108,6 +111,7 @@ class Record:
     baselines: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, Numbers] = field(default_factory=dict)
     learning_share: float | None = None
+    trials: Mapping[str, Trial] = field(default_factory=dict)
     second_loss: float | None = None
     seen: Seen | None = None
     known_loop: Loop | None = None
@@ -189,6 +193,10 @@ class Record:
     def fork(self, change: str) -> Fork:
         """The fork with this change."""
         return known(self.forks.get(change))
+
+    def trial(self, change: str) -> Trial:
+        """What this change has made of the network."""
+        return known(self.trials.get(change))
 
     def unit(self, quantity: str, layer: Layer) -> float:
         """What the present weights make of training examples in a layer."""

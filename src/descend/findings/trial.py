@@ -1,4 +1,4 @@
-"""Trial: what a finding's first remedy makes of the network, trained as long as it."""
+"""Trial: what a change makes of the network, trained as long as it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 
 HELPS = 0.1  # of the way from chance to perfection
 
+# What is tried where no finding has named a remedy.
+ADAM, RELU, WIDER, NARROWER = "adam", "relu", "wider", "narrower"
+LARGER_BATCHES = "larger batches"
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -15,12 +19,16 @@ class Trial:
 
     edits: Mapping[str, Any]
     as_it_is: float
-    remedied: float
+    changed: float
+
+    @property
+    def gain(self) -> float:
+        return self.changed - self.as_it_is
 
     @property
     def helps(self) -> bool:
-        """Whether the remedy makes a difference that matters."""
-        return self.remedied - self.as_it_is > HELPS
+        """Whether the change makes a difference that matters."""
+        return self.gain > HELPS
 
     def __str__(self) -> str:
-        return f"{self.as_it_is:.2f} of what there is to learn, {self.remedied:.2f} with the remedy"
+        return f"{self.as_it_is:.2f} of what there is to learn, {self.changed:.2f} with the change"

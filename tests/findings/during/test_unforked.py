@@ -135,3 +135,18 @@ def test_a_fall_that_is_over_is_no_steady_one() -> None:
     over = replace(record, losses=0.7 + 0.3 * np.exp(-20 * place) + noise, planned_steps=200)
     assert falls_steadily(steady)
     assert not falls_steadily(over)
+
+
+def test_a_first_batch_that_happens_to_be_easy_makes_nothing_rise_or_explode() -> None:
+    """Of single examples the first may have next to no loss, and no gradient in some layer."""
+    record = watched()
+    losses = np.tile([0.05, 0.4], len(record.losses))[: len(record.losses)]
+    gradients = np.ones_like(record.quantities["gradient_norm"])
+    gradients[0, 0] = 0.0
+    noisy = replace(
+        record,
+        losses=losses,
+        quantities={**record.quantities, "gradient_norm": gradients},
+        known_profile=None,
+    )
+    assert not seen(noisy).keys() & {"D202", "D212"}

@@ -35,7 +35,8 @@ def exploding_gradient(record: Record) -> Finding | Margin | None:
         raise NotMeasured
     sizes = np.stack([gradient_size(record, layer.number) for layer in record.layers], axis=1)
     finite = np.where(np.isfinite(sizes), sizes, np.finfo(np.float64).max)
-    first = finite[0]
+    # of a batch of one example, a layer's gradient may be nothing by chance
+    first = finite[(finite > 0).argmax(axis=0), np.arange(finite.shape[1])]
     with np.errstate(over="ignore"):
         growth = finite.max(axis=0) / np.maximum(first, 1e-12)
     backward = float(np.max(first[:-1] / np.maximum(first[1:], 1e-12))) if len(first) > 1 else 1.0

@@ -9,6 +9,7 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.trial import LARGER_BATCHES
 from descend.findings.unforked import is_watched
 
 SMALL = 8  # examples
@@ -24,7 +25,8 @@ def noisy_batches(record: Record) -> Finding | Margin | None:
     the second half of a training differ from each other.
     Why it matters: the steps follow single examples, and only a small rate averages over them.
     Remedy: larger batches.
-    Not a fault: small batches under a loss that is low in the end.
+    Not a fault: small batches under a loss that is low in the end. It is a note, unless as many
+    steps with larger batches were tried and came much further.
     """
     size = record.training.batch_size
     if not isinstance(size, int) or size > SMALL:
@@ -38,8 +40,12 @@ def noisy_batches(record: Record) -> Finding | Margin | None:
     noise = float(half.std()) / scale(record)
     if noise < NOISE or end_loss(record) < 0.5 * scale(record):
         return Margin("spread of the batches' losses beside chance", noise, NOISE)
+    trial = record.trials.get(LARGER_BATCHES)
+    is_proven = trial is not None and trial.helps
     return Finding(
-        evidence=f"the losses of batches of {size} spread by {half.std():.3g}",
+        severity="warning" if is_proven else "note",
+        evidence=f"the losses of batches of {size} spread by {half.std():.3g}"
+        + (f"; {trial}" if is_proven else ""),
         numbers={"noise": noise},
         healthy=f"below {NOISE:g} of chance",
         cause=f"{size} examples do not stand for {'all' if examples is None else f'{examples:,}'}",
