@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+if TYPE_CHECKING:
+    Number = click.ParamType[int]
+    Name = click.Choice[str]
+else:  # generic from click 8.4 and 8.2 on only
+    Number, Name = click.ParamType, click.Choice
 
-class Whole(click.ParamType[int]):
+
+class Whole(Number):
     """A whole number that is not too small."""
 
     name = "n"
@@ -26,7 +32,7 @@ class Whole(click.ParamType[int]):
         return number
 
 
-class OneOf(click.Choice[str]):
+class OneOf(Name):
     """One of a few names."""
 
     def convert(self, value: Any, param: Any, context: Any) -> str:
@@ -35,7 +41,7 @@ class OneOf(click.Choice[str]):
         return str(value)
 
 
-class Bytes(click.ParamType[int]):
+class Bytes(Number):
     """A size such as 512MB or 1.5GB."""
 
     name = "size"
