@@ -67,6 +67,7 @@ class Known:
                     layers=before.layers,
                     known_profile=before.profile,
                     second_loss=before.second_loss,
+                    curvature=before.curvature,
                     seeds=len(records),
                     baselines=self.baselines,
                     forks=self.forks[run] if self.forks else {},

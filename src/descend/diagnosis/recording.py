@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from descend.data.examples import Examples
+from descend.diagnosis.curvature import curvatures
 from descend.diagnosis.first_look import second_losses, signals
 from descend.diagnosis.profiling import profile_of
+from descend.findings.before.first_step_too_long import DESCENT
 from descend.findings.profile import Profile
 from descend.findings.record import Layer, Record
 from descend.network.architecture import Block
@@ -43,6 +45,7 @@ def planned(
     profile = profile_of(examples, recipes[0])
     layers = [layers_of(training, run, profile) for run in range(len(recipes))]
     training.batches.start_epoch()
+    curvature = _curvatures(training)
     training.executor.advance(0, training.batches.walk(0, 1), training.active)
     losses = second_losses(training)
     return [
@@ -50,9 +53,18 @@ def planned(
             record_of(training, run, layers[run], profile, status="planned"),
             recipe=recipe,
             second_loss=losses[run],
+            curvature=None if curvature is None else curvature[run],
         )
         for run, recipe in enumerate(recipes)
     ]
+
+
+def _curvatures(training: Training) -> list[float] | None:
+    """Of the first batch, where the optimizer's steps go with the slope itself."""
+    if training.recipe.training.optimizer not in DESCENT:
+        return None
+    (batch,) = training.batches.walk(0, 1)
+    return curvatures(training, batch)
 
 
 def record_of(

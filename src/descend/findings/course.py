@@ -177,3 +177,23 @@ def keeps_up(record: Record) -> bool:
     error = math.sqrt(max(simple * (1 - simple), 0.01) / record.baselines["examples"])
     best = max((one for one in own if one is not None), default=-math.inf)
     return best > simple - BEHIND - error
+
+
+def stable_rate(record: Record) -> float | None:
+    """The longest steps that the largest curvature at the beginning holds: 2 / λ.
+
+    With momentum m they may be 1 + m times as long, where each gradient counts 1 / (1 - m) times in
+    the end. None where the curvature is not known, or not positive.
+    """
+    curvature = record.curvature
+    if curvature is None or not curvature > 0:
+        return None
+    return 2 * (1 + (record.training.momentum or 0.0)) / curvature
+
+
+def beside_curvature(record: Record) -> str:
+    """What the curvature says of a rate that it does not hold; nothing of one that it does."""
+    stable, lr = stable_rate(record), record.training.lr
+    if stable is None or not lr or lr <= stable:
+        return ""
+    return f"; lr {lr:g} > 2 / λ = {stable:.2g}, by the largest curvature at the beginning"

@@ -88,7 +88,8 @@ class Record:
     that it has now make of training examples; learning_share: of the seeds that were trained.
     trials: trainings as long as this one with something changed, by what it was, or by the code of
     the forecast whose first remedy it is.
-    second_loss: of the first batch, once one step was taken on it.
+    second_loss: of the first batch, once one step was taken on it; curvature: the largest one of
+    its loss before that, where steps of plain descent go with it.
     Of somebody else's loop there is no recipe: seen, its settings as far as they were seen; loop,
     what it did; all_losses: of every backward pass, sampled or not, empty where they were not seen.
     """
@@ -113,6 +114,7 @@ class Record:
     learning_share: float | None = None
     trials: Mapping[str, Trial] = field(default_factory=dict)
     second_loss: float | None = None
+    curvature: float | None = None
     seen: Seen | None = None
     known_loop: Loop | None = None
     all_losses: Numbers = field(default_factory=lambda: np.zeros(0))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from descend.findings.before.rate_too_small import usual_rate
+from descend.findings.course import beside_curvature
 from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured, known
 from descend.findings.record import Record
@@ -51,7 +52,7 @@ def first_step_too_long(record: Record) -> Finding | Margin:
             return Margin("loss after one step beside that before", excess, limit)
         return Finding(
             evidence=f"loss {first:.4g} before the first step and {second:.4g} after it, on the "
-            "same batch",
+            f"same batch{beside_curvature(record)}",
             numbers={"first_loss": first, "second_loss": second},
             healthy="a loss that falls",
             cause=f"lr {lr:g} is beyond the stable rate at the start",

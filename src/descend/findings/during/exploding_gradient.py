@@ -34,6 +34,10 @@ def exploding_gradient(record: Record) -> Finding | Margin | None:
     if not record.layers or not len(record.steps):
         raise NotMeasured
     sizes = np.stack([gradient_size(record, layer.number) for layer in record.layers], axis=1)
+    if record.known_loop is not None:  # a step that was no number may follow a sample long before
+        sizes = sizes[np.isfinite(sizes).all(axis=1)]
+        if not len(sizes):
+            raise NotMeasured
     finite = np.where(np.isfinite(sizes), sizes, np.finfo(np.float64).max)
     # of a batch of one example, a layer's gradient may be nothing by chance
     first = finite[(finite > 0).argmax(axis=0), np.arange(finite.shape[1])]

@@ -9,6 +9,7 @@ import numpy as np
 from descend.findings.course import (
     LEARNS,
     SLOWER,
+    beside_curvature,
     end_loss,
     forks_of,
     learns,
@@ -82,7 +83,7 @@ def rate_too_high(record: Record) -> Finding | Margin | None:
     lr = record.training.lr
     return Finding(
         evidence=f"at lr {lr:g} the loss came to {own:.4g}, at {lr / FACTORS[change]:g} to "
-        f"{best:.4g} after as many steps",
+        f"{best:.4g} after as many steps{beside_curvature(record)}",
         numbers={"lr": lr, "loss": own, "slower_loss": best, "stable_lr": lr / factor},
         healthy=f"lr up to about {lr / factor:.2g}",
         cause="the steps are longer than the slope holds",
