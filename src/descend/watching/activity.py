@@ -177,7 +177,7 @@ def _reading(part: Part, found: Found, a: Tensor | None, shape: Sequence[int]) -
     known = ACTIVATIONS.get(found.activation, Identity)()
     by_unit = _by_unit(a, part, shape)
     values = [one[0] for one in activity(known, by_unit)]
-    values[0] = torch.nan_to_num(values[0], nan=torch.inf)  # NaN says that nobody has looked
+    values[0] = torch.where(values[0].isnan(), torch.inf, values[0])  # NaN: nobody has looked
     alive = by_unit[0].amax(dim=0) > 0 if found.activation == "relu" else None
     values += _differences(a)
     return Reading(part, found, torch.stack(values), alive, len(a) if a.dim() > 1 else 1)

@@ -31,8 +31,11 @@ def _backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
     if _is_inside:
         return _original(tensors, *args, **kwargs)
     _is_inside = True
+    waiting: tuple[Listener, ...] = ()
     try:
-        waiting = [one for one in _listeners if one.before_backward(tensors)]
+        for listener in _listeners:
+            if listener.before_backward(tensors):
+                waiting += (listener,)
         _original(tensors, *args, **kwargs)
     finally:
         _is_inside = False

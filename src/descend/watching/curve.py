@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,6 @@ class Curve:
     def __init__(self) -> None:
         self.values = array("d")
         self.is_on = False
-        self.lost = 0
         self._factors: list[tuple[int, float]] = [(0, 1.0)]
 
     def look(self, root: Tensor, factor: float) -> None:
@@ -32,24 +32,26 @@ class Curve:
         was_on = self.is_on
         self.is_on = root.is_cpu and root.numel() == 1 and 0 < abs(factor) <= LARGE
         if self.is_on and not was_on:
-            self.add(root)
+            self.values.append(root.item())
         if self.is_on and factor != self._factors[-1][1]:
             self._factors.append((len(self.values) - 1, factor))
 
-    def add(self, root: Tensor) -> bool:
-        """Keep a loss; whether it is a number."""
-        value: float = root.item()
-        self.values.append(value)
-        if value - value == 0:
-            self.lost = 0
-            return True
-        self.lost += 1
-        return False
-
     @property
     def is_lost(self) -> bool:
-        """Whether the last losses were no numbers."""
-        return self.lost >= LOST
+        """Whether the last losses were no numbers; one alone may be left out by the loop."""
+        last = self.values[-LOST:]
+        return len(last) == LOST and not any(map(isfinite, last))
+
+    @property
+    def ends_lost(self) -> bool:
+        """Whether the very last loss was no number."""
+        return len(self.values) > 0 and not isfinite(self.values[-1])
+
+    @property
+    def is_lost_now(self) -> bool:
+        """Whether the last loss is no number, and the one before it was one."""
+        *before, last = self.values[-2:]
+        return not isfinite(last) and all(map(isfinite, before))
 
     @property
     def losses(self) -> Numbers:

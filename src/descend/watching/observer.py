@@ -83,6 +83,7 @@ class Observer:
         self.layers: list[LayerSeen] = []
         self.settings: dict[str, Any] = {}
         self.step = -1
+        self.is_over = False
         self._is_plain = True
         self._on_outputs: str | None = None
         self._is_unfinished = is_unfinished(model)
@@ -94,6 +95,7 @@ class Observer:
         self._has_closure = False
         self._asked = 0
         self._is_foreign = False
+        self._keep_loss: Callable[[float], None] | None = None
         self._last_optimizer: Callable[[], Optimizer | None] = lambda: None
 
     def attach(self) -> None:
@@ -134,7 +136,9 @@ class Observer:
     def is_lost(self) -> bool:
         """Whether the loss is no number any more."""
         rows = self.samples.rows
-        return self.curve.is_lost or bool(rows and rows[-1].is_lost)
+        if not self.curve.values:
+            return bool(rows and rows[-1].is_lost)
+        return self.curve.ends_lost if self.is_over else self.curve.is_lost
 
     def record(self, status: str) -> Record:
         """What is known of the loop by now."""
@@ -146,7 +150,7 @@ class Observer:
         }
         return record_of(
             self.layers,
-            self.samples,
+            self.samples if self.is_lost else self.samples.known,
             self.gathered,
             self.conduct.loop(self.anatomy),
             settings,
@@ -219,8 +223,13 @@ class Observer:
             order.backwards += 1
             order.unstepped += 1
             order.awaits = False
-            if self.curve.is_on and not self.curve.add(roots):
-                self._look_for_origin(roots)
+            if self._keep_loss is not None:
+                try:
+                    self._keep_loss(loss := roots.item())
+                    if loss - loss != 0:
+                        self._look_for_origin(roots)
+                except (AttributeError, RuntimeError):  # several roots, or one of several numbers
+                    self._keep_loss = None
         return self._sample is not None and not self._is_foreign
 
     @guarded
@@ -233,8 +242,8 @@ class Observer:
         if self.step < 0 or (order.stepped and not order.passes):
             self._next_step()
         order.went_back()
-        if self.curve.is_on and isinstance(roots, Tensor):
-            self.curve.add(roots)
+        if self._keep_loss is not None and isinstance(roots, Tensor) and roots.numel() == 1:
+            self._keep_loss(roots.item())
         if self._sample is not None:
             begin = perf_counter()
             self._sample.went_back(roots)
@@ -243,7 +252,7 @@ class Observer:
     @guarded
     def _look_for_origin(self, root: Tensor) -> None:
         """The loss is no number for the first time: look at the rest of the step at least."""
-        if self.curve.lost > 1 or self.is_lost:
+        if not self.curve.is_lost_now or self.is_lost:
             return
         self._sample = self._new_sample()
         self._look_before_steps()
@@ -269,6 +278,7 @@ class Observer:
         seen = sample.losses[-1]
         if seen.head is not None:
             self.curve.look(seen.head, seen.factor)
+            self._keep_loss = self.curve.values.append if self.curve.is_on else None
         if seen.name is not None:
             self._is_plain = seen.is_plain
             self._on_outputs = seen.activation

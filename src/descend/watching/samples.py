@@ -41,6 +41,13 @@ class Samples:
         self.rows: list[Row] = []
 
     @property
+    def known(self) -> Samples:
+        """Those whose loss was a number, or was not seen."""
+        known = Samples()
+        known.rows = [row for row in self.rows if not row.is_lost]
+        return known
+
+    @property
     def steps(self) -> NDArray[np.int64]:
         """(samples,)."""
         return np.array([row.step for row in self.rows], dtype=np.int64)

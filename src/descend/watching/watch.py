@@ -78,6 +78,7 @@ class Watch:
         try:
             self.observer.end_step()
             self.observer.detach()
+            self.observer.is_over = True
             self.status = "diverged" if self.observer.is_lost else status
             self._sum_up()
         except Exception as error:
