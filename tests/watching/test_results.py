@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.optim import optimizer
 
 import descend
-from tests.watching.scenes import SCENES, Scene, mlp
+from tests.watching.scenes import SCENES, Scene, batch, mlp
 
 STEPS = 12
 OF_PARAMETERS = ("_backward_hooks", "_post_accumulate_grad_hooks")
@@ -172,6 +175,40 @@ def test_a_hook_that_fails_ends_the_watch_and_not_the_loop(
     assert hooks_of(scene) == before
     watched, unwatched = scene.model.state_dict(), alone.model.state_dict()
     assert all(torch.equal(watched[name], unwatched[name]) for name in unwatched)
+
+
+def test_a_network_can_be_copied_and_stored_while_it_is_watched(tmp_path: Path) -> None:
+    """Averages of weights are kept in copies; nobody watches these."""
+    scene = mlp()
+    with descend.watch(scene.model, scene.optimizers, every=2, out=None, quiet=True) as watch:
+        scene.run(3)
+        passes = watch.observer.order.passes
+        copied = copy.deepcopy(scene.model)
+        torch.save(scene.model, tmp_path / "model.pt")
+        stored = torch.load(tmp_path / "model.pt", weights_only=False)
+        for other in (copied, stored):
+            functional.cross_entropy(other(batch(0)[0]), batch(0)[1]).backward()
+            other(batch(0)[0])
+        assert watch.observer.order.passes == passes
+        scene.run(3)
+    assert watch.failure is None
+    assert watch.record().loop.passes == 6
+
+
+def test_gradients_that_come_from_elsewhere_are_gradients() -> None:
+    scene = mlp()
+    parameters = list(scene.model.parameters())
+    with descend.watch(scene.model, scene.optimizers, every=1, out=None, quiet=True) as watch:
+        for number in range(20):
+            x, y = batch(number)
+            loss = functional.cross_entropy(scene.model(x), y)
+            gradients = torch.autograd.grad(loss, parameters)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            scene.optimizers[0].step()
+    loop = watch.record().loop
+    assert (loop.backwards, loop.empty, loop.unreached) == (20, 0, [])
+    assert watch.findings == ()
 
 
 def test_a_watch_begins_and_ends_once() -> None:

@@ -20,10 +20,11 @@ class Conduct:
     """All that is counted.
 
     stale, empty: of sampled steps; stale_size: see Loop. along: cosines between sampled steps and
-    the gradient of the loss. with_gradient: names of parameters that ever had one that was not
-    there at_first, before anybody watched; owned: ids of
-    those that optimizers have. called: modules. trained, asked: in which share of the passes with
-    and without a backward pass a module was in the other mode.
+    the gradient of the loss. with_gradient: names of parameters that ever had a gradient which was
+    not there at_first, before anybody watched; is_given_gradients: a step found some that no
+    backward pass has left, as `torch.autograd.grad` gives them. owned: ids of the parameters that
+    optimizers have. called: modules. trained, asked: in which share of the passes with and without
+    a backward pass a module was in the other mode.
     """
 
     order: Order = field(default_factory=Order)
@@ -33,6 +34,7 @@ class Conduct:
     stale_size: float | None = None
     empty: Share = field(default_factory=Share)
     along: list[float] = field(default_factory=list)
+    is_given_gradients: bool = False
     with_gradient: set[str] = field(default_factory=set)
     at_first: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     owned: set[int] = field(default_factory=set)
@@ -60,7 +62,7 @@ class Conduct:
         order, answers, called = self.order, self.answers, self._called(anatomy)
         return Loop(
             passes=order.passes,
-            backwards=order.backwards,
+            backwards=order.backwards or (order.steps if self.is_given_gradients else 0),
             steps=order.steps,
             optimizers=self.optimizers,
             stale=self.stale.value,

@@ -61,6 +61,7 @@ class Observer:
     Where nobody calls the network as a whole, a pass begins with the first of its parts.
     The hooks that stay are three: before the network's forward pass, before a backward pass and
     behind a step. They are written to take next to no time at a step that is not sampled.
+    is_bystander: whether it is what a copied or stored network has of one, and does nothing.
     sampled: called after each sample; failed: called with what a hook raised, once all are off.
     """
 
@@ -83,7 +84,7 @@ class Observer:
         self.layers: list[LayerSeen] = []
         self.settings: dict[str, Any] = {}
         self.step = -1
-        self.is_over = False
+        self.is_over = self.is_bystander = False
         self._is_plain = True
         self._on_outputs: str | None = None
         self._is_unfinished = is_unfinished(model)
@@ -97,6 +98,10 @@ class Observer:
         self._is_foreign = False
         self._keep_loss: Callable[[float], None] | None = None
         self._last_optimizer: Callable[[], Optimizer | None] = lambda: None
+
+    def __reduce__(self) -> tuple[Callable[[], Observer], tuple[()]]:
+        """A copy of a network takes its hooks along, and must not be watched by half."""
+        return _bystander, ()
 
     def attach(self) -> None:
         """Follow the loop from now on."""
@@ -198,6 +203,8 @@ class Observer:
     @guarded
     def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """A forward pass that wants more attention than most."""
+        if self.is_bystander:
+            return
         order = self.order
         if not is_grad_enabled():
             self._asked += 1
@@ -414,3 +421,11 @@ class Observer:
         self.anatomy = anatomy_of(self.model)
         if self._sample is not None:
             self._sample = self._new_sample()
+
+
+def _bystander() -> Observer:
+    """What the hooks of a copied network belong to."""
+    optimizers = Optimizers([])
+    observer = Observer(nn.Identity(), None, optimizers, None, lambda: None, lambda error: None)
+    observer.is_bystander = True
+    return observer

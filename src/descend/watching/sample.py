@@ -163,6 +163,9 @@ class Sample:
         gradients = [one.grad for one in own if one.grad is not None]
         is_gone = self._had_slope and all(map(is_zero, gradients))
         self.conduct.empty.add(not gradients or is_gone)
+        if not self.conduct.order.backwards and not all(map(is_zero, gradients)):
+            self.conduct.is_given_gradients = True
+            self.conduct.look_at_gradients(self.anatomy.parameters)
 
     def _judge_leftovers(self, ids: set[int] | None = None) -> None:
         if self.backwards and (judged := self.leftovers.judge(ids)) is not None:
