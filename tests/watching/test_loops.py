@@ -464,3 +464,87 @@ def test_models_that_are_trained_beside_it_are_none_of_its_business() -> None:
         loop = seen_in(model, step, every=every)
         assert (loop.passes, loop.backwards, loop.steps) == (STEPS, STEPS, STEPS)
         assert (loop.optimizers, loop.stale, loop.early, loop.renewed) == (1, 0, 0, 0)
+
+
+ODD: dict[str, Callable[[nn.Module, int], Tensor]] = {
+    "nothing in a batch": lambda model, number: functional.cross_entropy(
+        model(batch(number)[0][:0]), batch(number)[1][:0], reduction="sum"
+    ),
+    "one example": lambda model, number: model(batch(number)[0][0]).sum(),
+    "one number": lambda model, number: model(batch(number)[0])[0, 0],
+    "no targets": lambda model, number: model(batch(number)[0]).square().mean(),
+    "numbers that are none": lambda model, number: (model(batch(number)[0]) * torch.nan).sum(),
+    "infinite": lambda model, number: model(batch(number)[0] * 1e38).square().sum(),
+    "twice back": lambda model, number: _twice(model(batch(number)[0])),
+}
+
+
+def _twice(outputs: Tensor) -> Tensor:
+    outputs.mean().backward(retain_graph=True)
+    return outputs.square().mean()
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("every", [1, 3])
+def test_odd_losses_end_no_watch(name: str, every: int) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        ODD[name](model, number).backward()
+        optimizer.step()
+
+    assert seen_in(model, step, every=every).steps == STEPS
+
+
+def test_several_roots_and_complex_numbers_end_no_watch() -> None:
+    model = nn.Linear(12, 4, dtype=torch.complex64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        sizes = model(batch(number)[0].to(torch.complex64)).abs()
+        torch.autograd.backward([sizes.mean(), sizes.sum()])
+        optimizer.step()
+
+    for every in (1, 3):
+        assert seen_in(model, step, every=every).backwards == STEPS
+
+
+def test_transformed_passes_are_left_alone() -> None:
+    """Inside torch.func no tensor holds a number that could be read."""
+    model = network().eval()
+    parameters = {name: one.detach().clone() for name, one in model.named_parameters()}
+
+    def loss_of(given: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(torch.func.functional_call(model, given, (x,)), y)
+
+    def step(number: int) -> None:
+        torch.func.grad(loss_of)(parameters, *batch(number))
+        torch.func.vmap(model)(batch(number)[0].unsqueeze(1))
+
+    assert seen_in(model, step).passes == 0
+
+
+def test_copies_of_a_network_on_several_processes_are_watched_as_one() -> None:
+    dist = torch.distributed
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        inner = Functional()
+        for watched in (inner, nn.parallel.DistributedDataParallel(inner)):
+            optimizer = torch.optim.SGD(inner.parameters(), lr=0.05)
+            called = watched if watched is not inner else nn.parallel.DistributedDataParallel(inner)
+
+            def step(number: int) -> None:
+                x, y = batch(number)
+                optimizer.zero_grad()  # noqa: B023
+                functional.cross_entropy(called(x), y).backward()  # noqa: B023
+                optimizer.step()  # noqa: B023
+
+            loop = seen_in(watched, step)
+            assert (loop.passes, loop.backwards, loop.steps) == (STEPS, STEPS, STEPS)
+            assert not any((loop.stale, loop.outside, loop.unreached, loop.unused))
+    finally:
+        dist.destroy_process_group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from torch.nn import functional
 from torch.optim import optimizer
 
 import descend
+from descend.findings.record import Record
+from descend.findings.rule import rules
+from descend.watching import watch as watches
 from tests.watching.scenes import SCENES, Scene, batch, mlp
 
 STEPS = 12
@@ -209,6 +213,26 @@ def test_gradients_that_come_from_elsewhere_are_gradients() -> None:
     loop = watch.record().loop
     assert (loop.backwards, loop.empty, loop.unreached) == (20, 0, [])
     assert watch.findings == ()
+
+
+def test_a_rule_that_fails_leaves_the_others_their_say(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(record: Record) -> None:
+        raise ZeroDivisionError("a mistake of a rule")
+
+    scene = mlp()
+    with descend.watch(scene.model, every=1, out=None) as watch:
+        for number in range(30):
+            x, y = batch(number)
+            functional.cross_entropy(scene.model(x), y).backward()
+            scene.optimizers[0].step()
+        broken = [replace(one, look=fails) if one.code == "D206" else one for one in rules()]
+        monkeypatch.setattr(watches, "rules", lambda: broken)
+        monkeypatch.setattr("descend.diagnosis.examination.rules", lambda: broken)
+    assert watch.failure == "ZeroDivisionError: a mistake of a rule"
+    assert "a mistake of a rule" in capsys.readouterr().err.splitlines()[-1]
+    assert watch.findings[0].code == "D220"
 
 
 def test_a_watch_begins_and_ends_once() -> None:

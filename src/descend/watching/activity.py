@@ -155,8 +155,11 @@ def kept(output: Tensor) -> Kept:
 
 
 def _activated(one: Kept, found: Found, by_node: Mapping[Node, Kept]) -> Tensor | None:
-    """What the activation behind a layer gave, None where that is not known."""
-    if found.activation == "identity":
+    """What the activation behind a layer gave, None where that is not at hand.
+
+    Where nobody knows what stands behind it, what the layer gave itself.
+    """
+    if found.activation in ("identity", BENT):
         return one.value
     if (own := by_node.get(found.node)) is not None:
         return own.value

@@ -39,7 +39,7 @@ class Answers:
         """What the loss was given."""
         if seen.activation is not None:  # by the loop, behind the network
             self.are_probabilities = seen.activation == "softmax"
-        if seen.outputs is None or seen.targets is None:
+        if seen.outputs is None or seen.targets is None or not seen.targets.numel():
             return
         if seen.counts_classes:
             self.outputs = seen.outputs.shape[1] if seen.outputs.dim() > 1 else 1

@@ -44,8 +44,8 @@ class Gathered:
     def add_inputs(self, given: Tensor) -> None:
         """Look at the first tensor that the network was given in a training pass."""
         self._keep(None)
-        self.batch_size = len(given) if given.dim() else 1
-        if given.is_floating_point() and given.dim() > 1:
+        self.batch_size = (len(given) if given.dim() else 1) or self.batch_size
+        if given.is_floating_point() and given.dim() > 1 and given.numel():
             width = max(1, given[0].numel())
             kept = sum(map(len, self._inputs))
             rows = min(EACH, KEPT - kept, max(1, MOST // width) - kept)
@@ -55,7 +55,7 @@ class Gathered:
 
     def add_loss(self, seen: LossSeen) -> None:
         """Look at what the loss was given."""
-        if seen.outputs is None or seen.targets is None:
+        if seen.outputs is None or seen.targets is None or not seen.targets.numel():
             return
         self.targets.add(seen)
         if seen.target_shape and seen.target_shape[0] == self.batch_size:

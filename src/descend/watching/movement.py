@@ -119,8 +119,9 @@ def norms(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
     """The Euclidean norm of each, in float32 at least."""
     if not tensors:
         return []
-    wide = torch.float64 if tensors[0].dtype is torch.float64 else torch.float32
-    found: Sequence[Tensor] = torch._foreach_norm(list(tensors), 2, dtype=wide)
+    real = [torch.view_as_real(one) if one.is_complex() else one for one in tensors]
+    wide = torch.float64 if real[0].dtype is torch.float64 else torch.float32
+    found: Sequence[Tensor] = torch._foreach_norm(real, 2, dtype=wide)
     return found
 
 
@@ -151,5 +152,7 @@ def dense(gradient: Tensor) -> Tensor:
 
 def _dots(change: Tensor, gradient: Tensor) -> Tensor:
     """(3,): change · gradient, and the squares of both."""
+    if change.is_complex():
+        change, gradient = torch.view_as_real(change), torch.view_as_real(gradient.detach())
     some, slope = change.flatten()[:ALONG].float(), gradient.detach().flatten()[:ALONG].float()
     return torch.stack([torch.dot(some, slope), torch.dot(some, some), torch.dot(slope, slope)])

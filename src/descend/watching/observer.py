@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 import polars
+import torch
 from torch import Tensor, is_grad_enabled, nn
 from torch.compiler import is_compiling
 from torch.optim import Optimizer
@@ -203,7 +204,7 @@ class Observer:
     @guarded
     def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """A forward pass that wants more attention than most."""
-        if self.is_bystander:
+        if self.is_bystander or _is_transformed():
             return
         order = self.order
         if not is_grad_enabled():
@@ -421,6 +422,12 @@ class Observer:
         self.anatomy = anatomy_of(self.model)
         if self._sample is not None:
             self._sample = self._new_sample()
+
+
+def _is_transformed() -> bool:
+    """Whether torch.func transforms the pass, whose tensors hold no numbers that could be read."""
+    is_active = getattr(torch._C, "_are_functorch_transforms_active", None)
+    return is_active is not None and bool(is_active())
 
 
 def _bystander() -> Observer:

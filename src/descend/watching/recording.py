@@ -96,7 +96,8 @@ class LayerSeen:
 def first_facts(part: Part) -> dict[str, float]:
     """Statistics of a layer's weights as they are now; of kinds that rules can weigh only."""
     module = part.module
-    if not isinstance(module, nn.Linear | nn.modules.conv._ConvNd) or len(part.weights) != 1:
+    is_plain = isinstance(module, nn.Linear | nn.modules.conv._ConvNd) and len(part.weights) == 1
+    if not is_plain or part.weights[0].is_complex():
         return {}
     w = part.weights[0].detach().double()
     if isinstance(module, nn.modules.conv._ConvTransposeNd):

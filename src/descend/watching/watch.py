@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 from descend.diagnosis.examination import Examination, examine
 from descend.errors import NetworkError
 from descend.findings.finding import Finding
+from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
-from descend.findings.rule import rules
+from descend.findings.rule import Rule, rules
 from descend.runs.facts import setting
 from descend.watching.folder import Seen, WatchedFolder
 from descend.watching.observer import Observer
@@ -113,7 +114,12 @@ class Watch:
 
     def look(self) -> Examination:
         """Look through all rules now."""
-        self.examination = examine([self.record()])
+        record = self.record()
+        try:
+            self.examination = examine([record])
+        except Exception as error:  # one rule that fails leaves the others their say
+            self.failure = f"{type(error).__name__}: {error}"
+            self.examination = examine([record], [rule for rule in rules() if can(rule, record)])
         return self.examination
 
     def _look_now_and_then(self) -> None:
@@ -133,6 +139,8 @@ class Watch:
         else:
             examination = self.look()
             self._telling.sum_up(examination)
+            if self.failure is not None:
+                self._telling.say(f"some checks failed: {self.failure}")
             self._save(examination)
             if self._folder is not None:
                 self._folder.close()
@@ -172,6 +180,17 @@ class Watch:
             f"descend stopped watching at step {max(self.observer.step, 0):,}, the loop goes on: "
             f"{self.failure}"
         )
+
+
+def can(rule: Rule, record: Record) -> bool:
+    """Whether a rule can look at a record."""
+    try:
+        rule.findings(record)
+    except NotMeasured:
+        return True
+    except Exception:
+        return False
+    return True
 
 
 def _check(model: Any, loss: Any, every: Any) -> None:
