@@ -30,7 +30,7 @@ def init_too_large(record: Record) -> Finding | Margin:
     """
     layers = [layer for layer in drawn(record).layers if not is_normalised(layer)]
     excess = record.first_loss / max(record.chance_loss, 1e-3)
-    widest = max(layers or record.layers, key=gain)
+    faulty = [layer for layer in layers if gain(layer) >= TOO_LARGE]
     saturated = max(
         (
             record.first("saturated_share", layer)
@@ -40,25 +40,25 @@ def init_too_large(record: Record) -> Finding | Margin:
         default=0.0,
     )
     is_off = excess >= TOO_LARGE or saturated > MOSTLY_SATURATED
-    if not is_off or gain(widest) < TOO_LARGE:
+    if not is_off or not faulty:
         return Margin("first loss beside chance", excess, TOO_LARGE)
-    better = suited_init(widest)
-    edits = {"network.init": better, "network.output_init": "xavier_uniform"}
-    place = widest.number - 1
-    if record.network.layers and not widest.is_output:
-        edits[f"network.layers.{place}.init"] = better
+    first = faulty[0]
+    edits = {"network.init": suited_init(first), "network.output_init": "xavier_uniform"}
+    for layer in faulty:
+        if record.network.layers and not layer.is_output:
+            edits[f"network.layers.{layer.number - 1}.init"] = suited_init(layer)
     return Finding(
         evidence=f"first loss {record.first_loss:.4g}, chance {record.chance_loss:.4g}; weights of "
-        f"spread {widest.spread:.3g}",
+        f"spread {first.spread:.3g}",
         numbers={
             "first_loss": record.first_loss,
             "chance_loss": record.chance_loss,
-            "gain": gain(widest),
+            "gain": gain(first),
             "saturated_share": saturated,
         },
         healthy=f"a first loss below {TOO_LARGE:g} times chance",
-        cause=f"{widest.fan_in:,} inputs with weights of spread {widest.spread:.3g} give a unit a "
-        f"spread of {gain(widest):.3g} times theirs",
-        place=widest.place,
+        cause=f"{first.fan_in:,} inputs with weights of spread {first.spread:.3g} give a unit a "
+        f"spread of {gain(first):.3g} times theirs",
+        place=first.place,
         remedies=[Remedy(edits, "hands on the spread of what comes in")],
     )

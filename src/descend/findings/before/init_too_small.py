@@ -38,21 +38,22 @@ def init_too_small(record: Record) -> Finding | Margin | None:
     if not hidden:
         return None
     through = hidden_gain(record)
-    weakest = min(hidden, key=relative_gain)
+    weak = [layer for layer in hidden if relative_gain(layer) < ONE_LAYER]
     if through == 0 or through >= RATHER_WEAK or mean_gain(record) >= ONE_LAYER:
         return Margin("signal through the hidden layers", through, WEAKEST)
-    edits = {"network.init": suited_init(weakest)}
+    first = weak[0]  # there is one where the mean is below
+    edits = {"network.init": suited_init(first)}
     for place, layer in enumerate(record.network.layers or ()):
         if layer.init is not None:
             edits[f"network.layers.{place}.init"] = suited_init(record.hidden[place])
     return Finding(
-        evidence=f"weights of spread {weakest.spread:.3g} for {weakest.fan_in:,} inputs; "
+        evidence=f"weights of spread {first.spread:.3g} for {first.fan_in:,} inputs; "
         f"{through:.2g} of a suited signal comes through {len(record.hidden)} hidden layers",
-        numbers={"through": through, "gain": relative_gain(weakest)},
+        numbers={"through": through, "gain": relative_gain(first)},
         healthy=f"{RATHER_WEAK:g} or more",
         severity="warning" if through < WEAKEST else "note",
-        cause=f"a unit of layer {weakest.number} spreads {relative_gain(weakest):.2g} times as "
+        cause=f"a unit of layer {first.number} spreads {relative_gain(first):.2g} times as "
         "much as it should",
-        place=weakest.place,
+        place=first.place,
         remedies=[Remedy(edits, "hands on the spread of what comes in")],
     )
