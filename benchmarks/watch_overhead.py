@@ -140,7 +140,7 @@ def measured(work: Work, given: argparse.Namespace) -> dict[str, object]:
         "range_of_turns": spread(pairs),
         "goal": work.limit,
         "steps": steps * given.rounds,
-        "samples": len(watch.observer.samples.rows),
+        "samples": len(watch.observer.seen.samples.rows),
         "step_seconds": median(alone.seconds) / steps,
         "start_seconds": started,
         "stop_seconds": stopped,

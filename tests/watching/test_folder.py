@@ -44,7 +44,7 @@ def test_the_folder_holds_what_was_seen(tmp_path: Path) -> None:
     assert (facts["kind"], facts["name"], facts["status"]) == ("watched", "My net", "finished")
     assert facts["steps"] == facts["loop"]["backwards"] == 60
     trace = polars.read_parquet(watch.folder / "trace.parquet")
-    assert trace.equals(watch.observer.samples.frame(3))
+    assert trace.equals(watch.observer.seen.trace())
     metrics = polars.read_parquet(watch.folder / "metrics.parquet")
     assert metrics["step"].to_list() == list(range(60))
     written = json.loads((watch.folder / "findings.json").read_text())

@@ -21,7 +21,7 @@ RTOL = 2e-5
 
 
 def frame_of(watch: Watch) -> polars.DataFrame:
-    return watch.observer.samples.frame(len(watch.observer.layers))
+    return watch.observer.seen.trace()
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -89,7 +89,7 @@ def test_quantities_are_those_of_autograd() -> None:
             )
     table = np.array(expected)
     for place, name in enumerate(QUANTITIES):
-        measured = watch.observer.samples.quantity(name, len(layers))
+        measured = watch.observer.seen.samples.quantity(name, len(layers))
         np.testing.assert_allclose(measured, table[:, :, place], rtol=RTOL, atol=1e-7, err_msg=name)
 
 
@@ -146,11 +146,11 @@ def test_every_loss_is_kept_where_that_costs_nothing() -> None:
     scene = mlp()
     with descend.watch(scene.model, every=4, out=None, quiet=True) as watch:
         scene.run(12)
-    sampled, every = watch.record(), watch.observer.curve.losses
+    sampled, every = watch.record(), watch.observer.seen.curve.losses
     assert list(sampled.steps) == [0, 4, 8]
     assert len(every) == 12
     np.testing.assert_array_equal(sampled.losses, every[::4])
-    metrics = watch.observer.metrics()
+    metrics = watch.observer.seen.metrics(12)
     assert metrics["step"].to_list() == list(range(12))
     np.testing.assert_array_equal(metrics["train/loss"], every)
 

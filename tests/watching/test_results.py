@@ -146,7 +146,7 @@ BREAKS = [
     "descend.watching.sample.read_losses",
     "descend.watching.movement.norms",
     "descend.watching.conduct.Conduct.look_at_modes",
-    "descend.watching.observer.first_facts",
+    "descend.watching.observation.first_facts",
     "descend.watching.samples.torch.where",
 ]
 

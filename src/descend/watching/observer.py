@@ -8,8 +8,6 @@ from functools import wraps
 from time import perf_counter
 from typing import Any, Concatenate, ParamSpec
 
-import numpy as np
-import polars
 import torch
 from torch import Tensor, is_grad_enabled, nn
 from torch.compiler import is_compiling
@@ -20,19 +18,14 @@ from torch.optim.optimizer import (
 )
 from torch.utils.hooks import RemovableHandle
 
-from descend.findings.record import Record
 from descend.watching import backwards
-from descend.watching.anatomy import Anatomy, anatomy_of, is_unfinished
+from descend.watching.anatomy import anatomy_of, is_unfinished
 from descend.watching.budget import Budget
-from descend.watching.conduct import Conduct
-from descend.watching.curve import Curve
-from descend.watching.examples import Gathered
 from descend.watching.leftovers import states_of
+from descend.watching.observation import Observation
 from descend.watching.optimizers import Optimizers
 from descend.watching.origins import given_to
-from descend.watching.recording import LayerSeen, first_facts, record_of
 from descend.watching.sample import Sample, is_rare
-from descend.watching.samples import Samples
 
 UNSTEPPED = 16  # backward passes without a step, after which there is none to wait for
 
@@ -55,7 +48,7 @@ def guarded(
 
 
 class Observer:
-    """What was seen of a loop so far.
+    """Hooks on a loop; what they see goes into an observation.
 
     A step begins with the first forward pass after the one before, or with an optimizer's call of a
     closure, or with a backward pass where no forward pass is ever seen; its number counts from 0.
@@ -77,19 +70,12 @@ class Observer:
     ) -> None:
         self.model, self.criterion, self.optimizers = model, criterion, optimizers
         self.sampled, self.failed = sampled, failed
-        self.budget = Budget(every)
-        self.anatomy: Anatomy = anatomy_of(model)
-        self.conduct, self.samples, self.gathered = Conduct(), Samples(), Gathered()
-        self.order, self.curve = self.conduct.order, Curve()
-        self.conduct.graphs.now = lambda: self.step
-        self.layers: list[LayerSeen] = []
-        self.settings: dict[str, Any] = {}
+        self.budget, self.seen = Budget(every), Observation(model)
+        self.order = self.seen.conduct.order
+        self.seen.conduct.graphs.now = lambda: self.step
         self.step = -1
-        self.is_over = self.is_bystander = False
-        self._is_plain = True
-        self._on_outputs: str | None = None
+        self.is_bystander = False
         self._is_unfinished = is_unfinished(model)
-        self._facts: dict[str, dict[str, float]] | None = None
         self._sample: Sample | None = None
         self._handles: list[RemovableHandle] = []
         self._doors: list[RemovableHandle] = []
@@ -106,15 +92,15 @@ class Observer:
 
     def attach(self) -> None:
         """Follow the loop from now on."""
-        self.optimizers.know(self.anatomy.parameters.values())
-        self.conduct.at_first = states_of(self.anatomy.parameters)
+        self.optimizers.know(self.seen.anatomy.parameters.values())
+        self.seen.conduct.at_first = states_of(self.seen.anatomy.parameters)
         self._handles = [register_optimizer_step_post_hook(self._after_step)]
         if self.model._compiled_call_impl is None:  # else it would be called while compiling only
             before = self.model.register_forward_pre_hook(self._before_pass, with_kwargs=True)
             self._handles.append(before)
         self._doors = [
             part.register_forward_pre_hook(self._before_part, with_kwargs=True)
-            for part in self.anatomy.doors(self.model)
+            for part in self.seen.anatomy.doors(self.model)
         ]
         self._look_before_steps()
         backwards.listen(self)
@@ -138,35 +124,6 @@ class Observer:
         self.detach()
         self.failed(error)
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the loss is no number any more."""
-        rows = self.samples.rows
-        if not self.curve.values:
-            return bool(rows and rows[-1].is_lost)
-        return self.curve.ends_lost if self.is_over else self.curve.is_lost
-
-    def record(self, status: str) -> Record:
-        """What is known of the loop by now."""
-        settings = {
-            **self.settings,
-            **self.optimizers.settings,
-            "lr": self.optimizers.lr,
-            "batch_size": self.gathered.batch_size,
-        }
-        return record_of(
-            self.layers,
-            self.samples if self.is_lost else self.samples.known,
-            self.gathered,
-            self.conduct.loop(self.anatomy),
-            settings,
-            "diverged" if self.is_lost else status,
-            planned=self.step + 1 if status != "running" else 0,
-            all_losses=self.curve.losses,
-            is_plain=self._is_plain,
-            on_outputs=self._on_outputs,
-        )
-
     def _before_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         if is_compiling():  # inside a compiled graph, which shows nothing
             return
@@ -187,20 +144,6 @@ class Observer:
         if not is_compiling() and not (self.order.awaits and is_grad_enabled()):
             self._begin_pass(part, args, kwargs)
 
-    def metrics(self) -> polars.DataFrame:
-        """The loss of each step, or of those that were sampled where the others were not seen."""
-        losses, rows = self.curve.losses, self.samples.rows
-        steps = self.samples.steps
-        if len(losses) >= len(rows):
-            first = rows[0].step if rows else 0
-            per_step = max(1.0, len(losses) / max(1, self.step + 1 - first))
-            steps = first + (np.arange(len(losses)) / per_step).astype(np.int64)
-        else:
-            losses = self.samples.losses
-        frame = polars.DataFrame({"step": steps, "train/loss": losses})
-        means = frame.group_by("step", maintain_order=True).mean()
-        return means.select(polars.lit(0, polars.Int32).alias("run"), "step", "train/loss")
-
     @guarded
     def _begin_pass(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         """A forward pass that wants more attention than most."""
@@ -210,7 +153,7 @@ class Observer:
         if not is_grad_enabled():
             self._asked += 1
             if is_rare(self._asked):
-                self.conduct.look_at_modes(self.anatomy.moded_in(module), trains=False)
+                self.seen.conduct.look_at_modes(self.seen.anatomy.moded_in(module), trains=False)
             return
         if not order.is_inside and self._is_step_over():
             self._next_step()
@@ -260,11 +203,12 @@ class Observer:
     @guarded
     def _look_for_origin(self, root: Tensor) -> None:
         """The loss is no number for the first time: look at the rest of the step at least."""
-        if not self.curve.is_lost_now or self.is_lost:
+        if not self.seen.curve.is_lost_now or self.seen.is_lost:
             return
+        self._is_foreign = False
         self._sample = self._new_sample()
         self._look_before_steps()
-        self._sample.look_at_inputs(given_to(root, self.anatomy))
+        self._sample.look_at_inputs(given_to(root, self.seen.anatomy))
         self._sample.went_back(root)
 
     @guarded
@@ -273,28 +217,12 @@ class Observer:
         if (sample := self._sample) is None:
             return
         begin = perf_counter()
-        self._settle(sample)
-        if self._facts is None:
-            has_moved = self.order.has_moved
-            called = () if has_moved else self.anatomy.order
-            self._facts = {part.name: first_facts(part) for part in called}
+        seen = self.seen
+        seen.look_at_loss(sample.losses[-1])
+        seen.look_at_weights()
+        self._keep_loss = seen.curve.values.append if seen.curve.is_on else None
         sample.came_back(moves_by_hand=not self.optimizers.count)
         self.budget.pay(begin)
-
-    def _settle(self, sample: Sample) -> None:
-        """Keep what a backward pass has shown of the loss."""
-        seen = sample.losses[-1]
-        if seen.head is not None:
-            self.curve.look(seen.head, seen.factor)
-            self._keep_loss = self.curve.values.append if self.curve.is_on else None
-        if seen.name is not None:
-            self._is_plain = seen.is_plain
-            self._on_outputs = seen.activation
-            self.settings = {
-                "loss": seen.name,
-                "loss_on": seen.taken_for,
-                "reduction": seen.reduction,
-            }
 
     @guarded
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -311,7 +239,7 @@ class Observer:
         if self._sample is not None:
             begin = perf_counter()
             ids = self.optimizers.look(optimizer)
-            self.conduct.owned = self.optimizers.moving
+            self.seen.conduct.owned = self.optimizers.moving
             self._sample.begin_step(ids)
             self.budget.pay(begin)
 
@@ -341,7 +269,8 @@ class Observer:
         order.took_step()
 
     def _new_sample(self) -> Sample:
-        return Sample(self.step, self.anatomy, self.conduct, self.gathered, self._guard)
+        seen = self.seen
+        return Sample(self.step, seen.anatomy, seen.conduct, seen.gathered, self._guard)
 
     def _guard(self, hook: Callable[..., None]) -> Callable[..., None]:
         """The hook of a sample, which ends the watch where it fails."""
@@ -367,7 +296,7 @@ class Observer:
         """The optimizer has stepped before anybody watched: its first weights are unknown."""
         taken = [int(one["step"]) for one in optimizer.state.values() if "step" in one]
         self.step = max(1, *taken, 1)
-        self._facts = {}
+        self.seen.forget_beginning()
         if self._sample is not None:
             self._sample.step = self.step
 
@@ -397,29 +326,17 @@ class Observer:
             return
         begin = perf_counter()
         self._look_away_before_steps()
-        self.conduct.optimizers = self.optimizers.count
+        self.seen.conduct.optimizers = self.optimizers.count
         if not self.optimizers.count:
             sample.end_by_hand()
-        self._meet_layers(sample)
-        row = sample.row()
-        if not (row.is_lost and self.samples.rows and self.samples.rows[-1].is_lost):
-            self.samples.rows.append(row)
+        self.seen.keep(sample)
         self.budget.pay(begin)
         self.budget.settle(sample.step)
         self.sampled()
 
-    def _meet_layers(self, sample: Sample) -> None:
-        self.anatomy.number_unseen()
-        for part in self.anatomy.order[len(self.layers) :]:
-            self.layers.append(LayerSeen(part, (self._facts or {}).get(part.name, {})))
-        for reading in sample.readings:
-            self.layers[reading.part.number - 1].add(reading)
-        for number, share in sample.dropout.items():
-            self.layers[number - 1].dropout = share
-
     def _learn_anatomy(self) -> None:
         self._is_unfinished = is_unfinished(self.model)
-        self.anatomy = anatomy_of(self.model)
+        self.seen.anatomy = anatomy_of(self.model)
         if self._sample is not None:
             self._sample = self._new_sample()
 

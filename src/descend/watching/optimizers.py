@@ -42,6 +42,11 @@ class Optimizers:
         for optimizer in given:
             self._meet(optimizer, is_ours=True)
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """What a recipe would say of them, as far as it was seen."""
+        return {**self.settings, "lr": self.lr}
+
     def know(self, parameters: Iterable[Any]) -> None:
         """The network's parameters."""
         self._parameters = {id(one) for one in parameters}

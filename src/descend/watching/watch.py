@@ -79,8 +79,8 @@ class Watch:
         try:
             self.observer.end_step()
             self.observer.detach()
-            self.observer.is_over = True
-            self.status = "diverged" if self.observer.is_lost else status
+            self.observer.seen.is_over = True
+            self.status = "diverged" if self.observer.seen.is_lost else status
             self._sum_up()
         except Exception as error:
             self.observer.detach()
@@ -110,7 +110,8 @@ class Watch:
 
     def record(self) -> Record:
         """What is known of the loop by now."""
-        return self.observer.record(self.status)
+        observer = self.observer
+        return observer.seen.record(self.status, observer.step + 1, observer.optimizers.known)
 
     def look(self) -> Examination:
         """Look through all rules now."""
@@ -149,23 +150,22 @@ class Watch:
     def _save(self, examination: Examination) -> None:
         if self._folder is None:
             return
-        observer, order = self.observer, self.observer.order
-        losses = observer.samples.losses
+        seen, losses = self.observer.seen, self.observer.seen.samples.losses
         facts = {
             "name": self.name,
             "status": self.status,
             "seconds": round(perf_counter() - self._began, 3),
-            "steps": order.steps,
-            "loop": vars(observer.conduct.loop(observer.anatomy)),
+            "steps": self.observer.order.steps,
+            "loop": vars(seen.loop),
             "layers": [vars(layer) for layer in self.record().layers],
             "metrics": {"train/loss": float(losses[-1])} if len(losses) else {},
-            **setting(next(iter(observer.anatomy.parameters.values())).device),
+            **setting(next(iter(seen.anatomy.parameters.values())).device),
         }
-        trace = observer.samples.frame(len(observer.layers))
-        self._folder.write(Seen(facts, trace, observer.metrics(), examination))
+        metrics = seen.metrics(self.observer.step + 1)
+        self._folder.write(Seen(facts, seen.trace(), metrics, examination))
 
     def _saw_nothing(self) -> str | None:
-        order, anatomy = self.observer.order, self.observer.anatomy
+        order, anatomy = self.observer.order, self.observer.seen.anatomy
         if not anatomy.parameters:
             return f"descend: {self.name} has no parameters, there was nothing to watch"
         if not (order.passes or order.backwards or order.steps):
