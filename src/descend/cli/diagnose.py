@@ -105,8 +105,7 @@ def command(
         put()
         put_proof(proof, diagnosis)
         if place is not None:
-            cure = proof.cure
-            put(f"cured recipe: {place}" if cure else "no cure was found: nothing was written")
+            put(_written(place, proof))
     return code
 
 
@@ -141,6 +140,15 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
         if finding.remedies:
             put(f"{finding.code} {finding.name}: {proof.verdict_on(finding)}")
+
+
+def _written(place: Path, proof: Proof) -> str:
+    """What became of `--fix`."""
+    if proof.cure is None:
+        return "no cure was found: nothing was written"
+    if not proof.is_cure:
+        return f"what helps, though it does not cure: {place}"
+    return f"cured recipe: {place}"
 
 
 def _given_recipe(given: str, diagnosis: Diagnosis, changes: dict[str, Any]) -> Recipe:

@@ -106,8 +106,8 @@ def in_order(
 ) -> tuple[Finding, ...]:
     """The findings with each that follows from another below it; the gravest first.
 
-    A cause is as grave as what follows from it. What is wrong for certain explains before what is
-    forecast, and a note only what nothing else does.
+    A cause is as grave as what follows from it. What is wrong for certain before a step explains
+    before what is forecast, that before what was observed, and a note only what nothing else does.
     """
     known = rules() if among is None else among
     leads_to = {rule.code: rule.leads_to for rule in known}
@@ -119,12 +119,12 @@ def in_order(
     ]
     for code in explain:
         leads_to[code] = (*leads_to.get(code, ()), *symptoms)
-    forecast = {rule.code for rule in known if rule.is_forecast}
+    ranks = {rule.code: _rank(rule) for rule in known}
     surest = sorted(
         range(len(findings)),
         key=lambda place: (
             findings[place].severity == "note",
-            findings[place].code in forecast,
+            ranks.get(findings[place].code, 0),
             place,
         ),
     )
@@ -182,6 +182,13 @@ def _agreed(group: Sequence[Finding], share: float) -> Finding:
     """One finding for those of several seeds, the surer the more of them there are."""
     confidence = min(finding.confidence for finding in group) * (0.5 + 0.5 * share)
     return replace(group[0], confidence=round(confidence, 3))
+
+
+def _rank(rule: Rule) -> int:
+    """How near to the root a rule looks: what is wrong for certain, forecast, or only observed."""
+    if rule.family != "before":
+        return 2
+    return int(rule.is_forecast)
 
 
 def _causes(

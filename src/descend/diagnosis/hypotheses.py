@@ -31,7 +31,7 @@ def hypotheses(recipe: Recipe, examination: Examination) -> dict[str, Edits]:
     chosen: dict[str, Edits] = {}
     if alarms and all(one.code in symptoms for one in alarms):
         chosen = {ADAM: _adam(recipe), RELU: _relu(recipe), WIDER: _scaled(recipe, WIDTH)}
-    if "D301" in found and found["D301"].severity != "note":
+    if "D301" in found and all(one.code in {*symptoms, "D301"} for one in alarms):
         chosen[NARROWER] = _scaled(recipe, 1 / WIDTH**2)
     if "D213" in found:
         chosen[LARGER_BATCHES] = _larger_batches(recipe)

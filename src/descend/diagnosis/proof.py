@@ -60,7 +60,8 @@ class Tried:
 class Proof:
     """What was tried, the best first.
 
-    cure: the candidate that cures best, None where none does. cost: the work of all networks, in
+    cure: the candidate that cures best; where none does the best that is proven to help, and None
+    where none is. cost: the work of all networks, in
     ordinary trainings of the recipe; share: of its epochs that were trained in the last round, with
     `seeds` seeds.
     """
@@ -74,8 +75,13 @@ class Proof:
 
     @property
     def cure(self) -> Candidate | None:
-        best = next((one for one in self.tried if one.cures), None)
+        best = next((one for one in self.tried if one.verdict == PROVEN), None)
         return None if best is None else best.candidate
+
+    @property
+    def is_cure(self) -> bool:
+        """Whether most networks learn with it."""
+        return any(one.cures for one in self.tried)
 
     def verdict_on(self, finding: Finding) -> str:
         """Whether a remedy that this finding named is proven to help."""

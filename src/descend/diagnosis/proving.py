@@ -12,7 +12,7 @@ from time import perf_counter
 from descend.comparison.axes import Axes
 from descend.comparison.comparing import Means, Prepared, Question, begin, carry_on, prepare
 from descend.comparison.comparison import Comparison
-from descend.comparison.cost import measured_seconds, steps_of, work_seconds
+from descend.comparison.cost import measured_seconds, work_seconds
 from descend.comparison.goal import constant_accuracy
 from descend.comparison.paired_tests import least_seeds
 from descend.comparison.statistics import ALPHA
@@ -32,6 +32,8 @@ FEW = 6  # candidates that are tried in any case
 MOST_COST = 10.0  # times one ordinary training
 SCREENING = 0.4  # of the cost, for the first round
 LEAST_WORK = 2.0  # seconds as planned: nobody minds these, and starting and judging take as long
+LONGEST = 6  # a candidate may take one in so many parts of the work, if it were trained once
+NOT_FEW = 1000  # steps
 LARGEST = 1 << 30
 SMALL = 33  # examples: fewer are a truth table, which must be right as a whole
 
@@ -59,7 +61,7 @@ def prove(
     began = perf_counter()
     means = Means(data, data_dir, processes=1)
     whole = candidates(_completed(recipe, means) or recipe, findings)
-    plan = _Plan.of(recipe, whole, means)
+    plan = _Plan.of(recipe, whole, means, most_cost)
     work = max(most_cost * plan.work, LEAST_WORK)
     seeds = max(seeds, least_seeds(ALPHA, FINALISTS) + 1)
     first = recipe.training.seed
@@ -146,7 +148,9 @@ class _Plan:
     metric: str | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe, tried: Sequence[Candidate], means: Means) -> _Plan:
+    def of(
+        cls, recipe: Recipe, tried: Sequence[Candidate], means: Means, most_cost: float
+    ) -> _Plan:
         plan = cls(recipe, means, 0.0, 1.0, None, {})
         whole = plan.prepared(tried, [recipe.training.seed], 1.0)
         built = {one.name: one.recipe for one in whole.variants if one.recipe is not None}
@@ -158,9 +162,10 @@ class _Plan:
             target = (1 + constant_accuracy(examples)) / 2
         once = max(measured_seconds([alone], examples, 1), 1e-3)
         work = work_seconds(alone, examples, 1)
+        most = max(most_cost * work, LEAST_WORK) / LONGEST
         split, _, name = whole.goal.metric.partition("/")
         metric = f"{split}/r2" if name == "rmse" else None
-        return cls(recipe, means, once, work, target, _epochs(built, examples), metric)
+        return cls(recipe, means, once, work, target, _epochs(built, examples, most), metric)
 
     def trained(
         self,
@@ -217,10 +222,17 @@ def _planned(prepared: Prepared) -> float:
     return sum(stack.work for stack in prepared.plan.stacks)
 
 
-def _epochs(built: Mapping[str, Recipe], examples: Examples) -> dict[str, int]:
-    """How long each recipe trains; one that is chosen anew no more steps than the others."""
-    epochs = {name: one.training.epochs or 1 for name, one in built.items()}
-    if {ANEW, AS_IT_IS} <= set(built):
-        most = steps_of(built[AS_IT_IS], examples)[1]
-        epochs[ANEW] = min(epochs[ANEW], -(-most // steps_of(built[ANEW], examples)[0]))
+def _epochs(built: Mapping[str, Recipe], examples: Examples, most: float) -> dict[str, int]:
+    """How long each recipe trains: one that would take more than so many seconds less long.
+
+    One that is chosen anew takes no more steps than the recipe as it is, if these are not few.
+    """
+    epochs = {}
+    for name, recipe in built.items():
+        own = recipe.training.epochs or 1
+        share = min(1.0, most / work_seconds(recipe, examples, 1))
+        if name == ANEW and AS_IT_IS in built:
+            steps = max(NOT_FEW, steps_of(built[AS_IT_IS], examples)[1])
+            share = min(share, steps / steps_of(recipe, examples)[1])
+        epochs[name] = max(1, round(share * own))
     return epochs

@@ -31,4 +31,5 @@ class Trial:
         return self.gain > HELPS
 
     def __str__(self) -> str:
-        return f"{self.as_it_is:.2f} of what there is to learn, {self.changed:.2f} with the change"
+        before, after = (f"{max(score, 0.0):.2f}" for score in (self.as_it_is, self.changed))
+        return f"{before} of what there is to learn, {after} with the change"

@@ -16,6 +16,7 @@ OF_CHANCE = 0.05
 TIMES = 2.0  # standard errors
 WIDE, GAP_TIMES = 0.1, 3.0  # a gap that is no matter of taste, and none of chance
 LOW = 0.1  # of the loss of chance: what is below is learnt by heart
+HALF = 0.5  # of it: what is above has not learnt its own examples
 
 
 @finding("D301", "warning")
@@ -42,7 +43,8 @@ def overfitting(record: Record) -> Finding | Margin | None:
     least = min(float(held_out.min()), unit)  # an answer that ignores the inputs is there for free
     rise, at = last - least, int(held_out.argmin())
     fell = training[-1] < training[round((at + 0.5) / len(held_out) * (len(training) - 1))]
-    if rise < RISE * least or rise < OF_CHANCE * unit or not (fell or training[-1] < LOW * unit):
+    is_learnt = training[-1] < LOW * unit or (fell and training[-1] < HALF * unit)
+    if rise < RISE * least or rise < OF_CHANCE * unit or not is_learnt:
         return Margin("rise of the held-out loss beside chance", rise / unit, OF_CHANCE)
     name, gap, error = _gap(record, split)
     if gap < TIMES * error:

@@ -22,7 +22,10 @@ WEAKEST, STRONGEST = 1e-3, 1e3  # of what suited weights would hand on
 @finding(
     "D103",
     "warning",
-    leads_to=("D106", "D151", "D160", "D201", "D202", "D206", "D207"),
+    leads_to=(
+        *("D106", "D151", "D160", "D201", "D202", "D204", "D206", "D207", "D209", "D210", "D212"),
+        "D215",
+    ),
     is_forecast=True,
 )
 def init_gain_mismatch(record: Record) -> Finding | Margin | None:

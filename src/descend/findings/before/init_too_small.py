@@ -20,7 +20,10 @@ ONE_LAYER = 0.3  # and a layer's part in it, on average; torch's default has 0.4
 
 
 @finding(
-    "D102", "warning", leads_to=("D151", "D160", "D201", "D206", "D207", "D211"), is_forecast=True
+    "D102",
+    "warning",
+    leads_to=("D151", "D160", "D201", "D204", "D206", "D207", "D209", "D211", "D215"),
+    is_forecast=True,
 )
 def init_too_small(record: Record) -> Finding | Margin | None:
     """The initial weights are so small that next to nothing comes through the hidden layers.

@@ -17,7 +17,10 @@ FAR = 5.0  # a mean below this does no harm
 @finding(
     "D130",
     "warning",
-    leads_to=("D101", "D106", "D133", "D160", "D202", "D203", "D204", "D205", "D208", "D209"),
+    leads_to=(
+        *("D101", "D106", "D133", "D160", "D202", "D203", "D204", "D205", "D207", "D208"),
+        *("D209", "D210", "D211", "D212", "D215", "D303"),
+    ),
     is_forecast=True,
 )
 def unscaled_inputs(record: Record) -> Finding | Margin | None:

@@ -20,7 +20,10 @@ FIXED_STEP = ("adam", "adamw", "adamax", "rmsprop", "sparse_adam")  # a step is 
 @finding(
     "D132",
     "warning",
-    leads_to=("D106", "D160", "D202", "D203", "D208", "D209", "D116"),
+    leads_to=(
+        *("D106", "D116", "D160", "D202", "D203", "D204", "D205", "D207", "D208", "D209"),
+        *("D210", "D212", "D303"),
+    ),
     is_forecast=True,
 )
 def unscaled_targets(record: Record) -> Finding | Margin | None:
