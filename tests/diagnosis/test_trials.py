@@ -70,9 +70,9 @@ def test_what_is_there_already_is_no_change() -> None:
 
 def test_fewer_units_are_tried_for_what_overfits_and_larger_batches_for_what_is_noisy() -> None:
     recipe = completed(**{"training.batch_size": 2, "training.epochs": 8})
-    assert hypotheses(recipe, with_findings(("D301", "warning"), ("D302", "warning")))[NARROWER] == {
-        "network.hidden": [2, 2]
-    }
+    assert hypotheses(recipe, with_findings(("D301", "warning"), ("D302", "warning")))[
+        NARROWER
+    ] == {"network.hidden": [2, 2]}
     tried = hypotheses(recipe, with_findings(("D213", "note")))[LARGER_BATCHES]
     assert tried == {"training.batch_size": 32, "training.epochs": 128}  # as many steps
 
