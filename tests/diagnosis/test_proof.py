@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from descend.diagnosis.candidates import candidates, changes
+from descend.diagnosis.candidates import ANEW, Candidate, candidates, changes
 from descend.diagnosis.checking import check
-from descend.diagnosis.proof import AS_IT_IS
+from descend.diagnosis.proof import AS_IT_IS, Proof, Tried, best_first
 from descend.diagnosis.proving import prove
 from descend.findings.finding import Finding, Remedy, edit
 from descend.recipe import Recipe
@@ -35,7 +35,7 @@ def test_a_remedy_that_helps_is_proven_and_one_that_does_not_is_not() -> None:
 
 def test_what_helps_though_nobody_named_it_is_tried_too() -> None:
     """Without any finding the usual remedies are candidates, with no code."""
-    recipe = Recipe.of(MOONS).edited({"training.lr": 1e-7})
+    recipe = Recipe.of(MOONS).edited({"training.lr": 1e-7, "training.epochs": 80})
     proof = prove(recipe, [], seeds=7)
     assert proof.cure is not None
     assert proof.cure.codes == ()
@@ -80,3 +80,54 @@ def test_the_cost_is_stated_beside_the_result() -> None:
     assert proof.cost > 0
     assert 0 < proof.share <= 1
     assert proof.to_json()["tried"][0]["name"]
+
+
+def test_a_training_that_is_too_short_is_cured_by_one_that_is_long_enough() -> None:
+    """Two epochs of slow steps, through small sigmoid layers: no single edit of these does it."""
+    recipe = Recipe.of(
+        {
+            "data": {"source": "moons"},
+            "network": {
+                "hidden": [20, 20, 20],
+                "activation": "sigmoid",
+                "init": {"name": "normal", "std": 0.05},
+            },
+            "training": {"optimizer": "sgd", "lr": 0.01, "epochs": 2},
+        }
+    )
+    proof = prove(recipe, check(recipe).findings)
+    assert proof.is_cure
+    assert ANEW not in [one.candidate.name for one in proof.tried if one.verdict == "harmful"]
+
+
+def test_where_nothing_cures_what_helps_is_the_cure() -> None:
+    tried = [
+        Tried(Candidate(name, {}, ()), verdict, "", 8, learned, 0, mean=mean)
+        for name, verdict, learned, mean in (
+            ("a", "unproven", 8, 0.9),
+            ("b", "proven", 2, 0.4),
+            ("c", "proven", 3, 0.5),
+        )
+    ]
+    proof = Proof(best_first(tried, 1), "test/r2", 8, 1.0, 10.0, 1.0)
+    assert proof.cure is not None
+    assert proof.cure.name == "c"
+    assert not proof.is_cure
+    assert Proof(tried[:1], "test/r2", 8, 1.0, 10.0, 1.0).cure is None
+
+
+def test_of_cures_as_good_the_smaller_edit_is_taken_and_of_others_the_better() -> None:
+    def first(*means: float) -> str:
+        names = (ANEW, "named", "together")
+        edits = ({"a": 1, "b": 2, "c": 3}, {"a": 1}, {"a": 1, "b": 2})
+        codes = ((), ("D209",), ("D209", "D101"))
+        tried = [
+            Tried(Candidate(*one), "proven", "", 8, 8, 0, mean=mean)
+            for *one, mean in zip(names, edits, codes, means, strict=True)
+        ]
+        return best_first(tried, 1)[0].candidate.name
+
+    assert first(0.95, 0.94, 0.96) == "named"
+    assert first(0.99, 0.90, 0.90) == "named"
+    assert first(0.99, 0.75, 0.95) == "together"
+    assert first(0.99, 0.60, 0.70) == ANEW

@@ -14,7 +14,7 @@ from descend.findings.finding import Finding
 
 AS_IT_IS = "as it is"
 AS_GOOD = 0.05  # of accuracy or r²: for less nobody changes more of a recipe
-MUCH = 0.05  # of it: for less nobody changes all of it
+MUCH = 0.1  # of it: for less nobody changes all of it
 
 PROVEN, UNPROVEN, HARMFUL = "proven", "unproven", "harmful"
 ORDER = {PROVEN: 0, UNPROVEN: 1, HARMFUL: 2}

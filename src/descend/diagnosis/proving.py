@@ -12,7 +12,7 @@ from time import perf_counter
 from descend.comparison.axes import Axes
 from descend.comparison.comparing import Means, Prepared, Question, begin, carry_on, prepare
 from descend.comparison.comparison import Comparison
-from descend.comparison.cost import measured_seconds, work_seconds
+from descend.comparison.cost import measured_seconds, steps_of, work_seconds
 from descend.comparison.goal import constant_accuracy
 from descend.comparison.paired_tests import least_seeds
 from descend.comparison.statistics import ALPHA
