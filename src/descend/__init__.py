@@ -36,9 +36,9 @@ if TYPE_CHECKING:
         resume,
         resume_comparison,
         train,
-        watch,
     )
     from descend.recipe import Recipe
+    from descend.watching.watch import watch
 
 __version__ = "0.1.0"
 
@@ -61,7 +61,7 @@ _HOMES = {
     "resume": "descend.api",
     "resume_comparison": "descend.api",
     "train": "descend.api",
-    "watch": "descend.api",
+    "watch": "descend.watching.watch",
 }
 
 __all__ = [

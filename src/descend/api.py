@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from torch import nn
-from torch.optim import Optimizer
 
 from descend.comparison.axes import Axes, axes_of
 from descend.comparison.comparing import (
@@ -57,7 +56,7 @@ from descend.runs.folder import RunFolder
 from descend.runs.run import Run
 from descend.runs.session import CHECKPOINT_SECONDS, Session, Tell
 from descend.training.training import Training
-from descend.watching.watch import Watch
+from descend.watching.watch import watch
 
 __all__ = [
     "Comparison",
@@ -311,29 +310,6 @@ def diagnose(
     if found.run is None and found.is_possible and not isinstance(recipe, Run):
         base = as_recipe(recipe, "arrays" if data is not None else None)[0].edited(edits or {})
     return replace(found, proof=prove_remedies(base, found.findings, data=data, data_dir=data_dir))
-
-
-def watch(
-    model: nn.Module,
-    optimizer: Optimizer | Iterable[Optimizer] | None = None,
-    loss: nn.Module | None = None,
-    every: int | None = None,
-    *,
-    out: Path | str | None = "runs",
-    name: str | None = None,
-    quiet: bool = False,
-) -> Watch:
-    """Watch the training of any torch module in anybody's loop, and say what is wrong with it.
-
-    `with descend.watch(model) as watch:` around the loop, or `watch.start()` and `watch.stop()`.
-    The loop computes bit for bit what it computes unwatched.
-    optimizer: one or several; None for those that are seen to step over the module's parameters.
-    loss: the criterion, where it is a module; None reads the loss off its graph.
-    every: a sample each so many steps; None for as many as 2 % of the time allow.
-    out: the folder that the run's folder is made in; None keeps all in memory.
-    quiet: print nothing; else each finding once on stderr, and in the end all of them.
-    """
-    return Watch(model, optimizer, loss, every, out=out, name=name, quiet=quiet)
 
 
 def resume(

@@ -182,6 +182,29 @@ class Watch:
         )
 
 
+def watch(
+    model: nn.Module,
+    optimizer: Optimizer | Iterable[Optimizer] | None = None,
+    loss: nn.Module | None = None,
+    every: int | None = None,
+    *,
+    out: Path | str | None = "runs",
+    name: str | None = None,
+    quiet: bool = False,
+) -> Watch:
+    """Watch the training of any torch module in anybody's loop, and say what is wrong with it.
+
+    `with descend.watch(model) as watch:` around the loop, or `watch.start()` and `watch.stop()`.
+    The loop computes bit for bit what it computes unwatched.
+    optimizer: one or several; None for those that are seen to step over the module's parameters.
+    loss: the criterion, where it is a module; None reads the loss off its graph.
+    every: a sample each so many steps; None for as many as 2 % of the time allow.
+    out: the folder that the run's folder is made in; None keeps all in memory.
+    quiet: print nothing; else each finding once on stderr, and in the end all of them.
+    """
+    return Watch(model, optimizer, loss, every, out=out, name=name, quiet=quiet)
+
+
 def can(rule: Rule, record: Record) -> bool:
     """Whether a rule can look at a record."""
     try:
