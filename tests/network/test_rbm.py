@@ -16,16 +16,11 @@ from sklearn.neural_network import BernoulliRBM
 from torch import Generator, Tensor
 
 from descend.errors import DataError, NetworkError, RecipeError
+from descend.network.contrastive import RBMHistory, fit
+from descend.network.greedy import pretrain
 from descend.network.init_names import Init, RBMSettings
 from descend.network.initialisers import LayerShape, draw
-from descend.network.rbm import (
-    RBM,
-    RBMHistory,
-    fit,
-    log_likelihood,
-    log_partition,
-    pretrain,
-)
+from descend.network.rbm import RBM, log_likelihood, log_partition
 
 PLAIN: dict[str, Any] = {"momentum": 0.0, "weight_decay": 0.0}
 

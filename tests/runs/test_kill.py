@@ -166,7 +166,7 @@ def test_a_signal_ends_a_run_in_good_order(
     check_same(run, whole)
 
 
-def test_machines_that_are_killed_learn_again(victim: Victim, tmp_path: Path) -> None:
+def test_machines_that_are_killed_go_on(victim: Victim, tmp_path: Path) -> None:
     """Killed while machines were trained, or later, a run ends with the same weights and tables."""
     tree = {"network": {"hidden": [8], "init": {"name": "rbm", "epochs": 3}}}
     assert victim(out=tmp_path / "whole", tree=tree) == 0
@@ -174,7 +174,9 @@ def test_machines_that_are_killed_learn_again(victim: Victim, tmp_path: Path) ->
     out = tmp_path / "killed"
     assert victim(out=out, tree=tree, machine=True) == KILLED
     run = the_run(out)
-    assert not (run / "checkpoint").exists()
+    state = RunFolder.open(run).read_checkpoint()
+    assert state is not None
+    assert len(state["machines/greedy/0/measured"]) == 2  # before the first epoch, and after it
     assert victim(run=run, step=8, signal=signal.SIGKILL) == KILLED
     assert victim(run=run) == 0
     name = "weights.safetensors"

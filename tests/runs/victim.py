@@ -25,8 +25,8 @@ import torch
 
 import descend
 from descend.intake import complete_with_examples
+from descend.network.contrastive import Contrastive
 from descend.recipe import Recipe
-from descend.training import pretraining
 from descend.training.training import Progress, Training
 
 TREE: dict[str, Any] = {
@@ -96,15 +96,15 @@ def kill_at(moment: int) -> None:
 
 
 def kill_in_pretraining() -> None:
-    """Kill this process after the first epoch of a machine."""
-    train = pretraining.pretrain_machines
+    """Kill this process in the second epoch of a machine, when the first one has been saved."""
+    epoch = Contrastive.epoch
 
-    def killed(*arguments: Any, progress: Any, **options: Any) -> Any:
-        return train(
-            *arguments, progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL), **options
-        )
+    def killed(self: Contrastive) -> None:
+        if self.epochs == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        epoch(self)
 
-    pretraining.pretrain_machines = killed
+    Contrastive.epoch = killed  # type: ignore[method-assign]
 
 
 def warm_up() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 import descend.data.batches as batches_module
 import descend.training.training as training_module
 from descend.optimizers.settings import OPTIMIZER_SETTINGS
+from descend.training.pretraining import Pretraining
 from descend.training.training import Training
 from tests.training.scenes import (
     Watching,
@@ -167,12 +168,37 @@ def test_machines_are_trained_before_the_first_step_and_kept() -> None:
     training = training_of(tree, [1, 2])
     watching = Watching(keeps=True)
     training.run(watching)
-    state = watching.saved[0]
+    state = next(one for one in watching.saved if "pretraining/0/free_energy" in one)
     assert int(state["step"]) == 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_module, "pretrain", None)  # not to be called
+        patch.setattr(Pretraining, "epoch", None)  # not to be called
         again = resumed(tree, state, seeds=[1, 2])
     assert differences(everything(again), expected) == []
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_machines_go_on_where_they_were_interrupted(persistent: bool) -> None:
+    """From a checkpoint after any epoch of any machine: the epochs that are left, the same bits.
+
+    Runs with other machines have theirs in turn; one has none for its second layer's neighbour.
+    """
+    tree = tree_of("binary", optimizer="adam", epochs=1)
+    machines = {"name": "rbm", "epochs": 2, "persistent": persistent}
+    tree["network"]["init"] = machines
+    more: dict[str, Any] = {"network.init": {**machines, "epochs": 3, "k": 2}}
+    runs: dict[str, Any] = {"seeds": [1, 2, 1], "edits": [{}, {}, more]}
+    training = training_of(tree, **runs)
+    watching = Watching(keeps=True)
+    training.run(watching)
+    expected = everything(training)
+    begun = [state for state in watching.saved if "machines/ended" in state]
+    assert len(begun) == 1 + 2 * 2 + 2 * 3 - 1  # before the first epoch, and after all but the last
+    for count, state in enumerate(begun):
+        again, seen = training_of(tree, **runs), Watching()
+        again.load_state({name: tensor.clone() for name, tensor in state.items()})
+        assert again.run(seen)
+        assert differences(everything(again), expected) == []
+        assert sum(progress.machine is not None for progress in seen.told) == len(begun) - count
 
 
 def test_machines_tell_how_far_they_are() -> None:
@@ -197,14 +223,23 @@ def test_machines_tell_how_far_they_are() -> None:
 
 
 def test_machines_stop_when_asked() -> None:
-    """Asked to stop while machines learn, it ends at their next epoch and saves nothing."""
+    """Asked to stop while machines learn, it ends at their next epoch and saves what they have."""
     tree = tree_of("binary", epochs=2)
     tree["network"]["init"] = {"name": "rbm", "epochs": 1_000_000}
     training = training_of(tree, [1])
-    watching = Watching(stop_at=0)
+    watching = Stopping()
     assert not training.run(watching)
-    assert watching.saved == []
+    assert len(watching.saved) == 1
+    assert training.machines.greedy is not None
+    assert training.machines.greedy.learnt[0].epochs == 1
     assert training.step == 0
+
+
+class Stopping(Watching):
+    """Wants to stop once it has been told of anything."""
+
+    def wants_to_stop(self) -> bool:
+        return bool(self.told)
 
 
 def test_a_warm_up_that_ends_at_the_interruption_goes_on_at_the_full_rate() -> None:

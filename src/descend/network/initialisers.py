@@ -54,7 +54,7 @@ def draw(
     First every weight and bias is drawn in layer order as constructing `torch.nn.Linear` does.
     Then, in layer order again, each weight whose initialiser is not `torch` is drawn anew, followed
     by its bias if that has an initialiser of its own; without one it keeps its first draw.
-    Under `rbm` a bias without an initialiser of its own is zero: `rbm.pretrain` trains the layer.
+    Under `rbm` a bias without an initialiser of its own is zero: `greedy` trains the layer.
     """
     drawn = []
     for shape in shapes:
@@ -188,7 +188,7 @@ def rbm(
     std: float = RBMSettings.std,
     **of_the_training: object,
 ) -> None:
-    """Fills w from N(0, std²): where the machine starts that `rbm.pretrain` trains.
+    """Fills w from N(0, std²): where the machine starts that `greedy.pretrain` trains.
 
     Hinton 2012, "A practical guide to training restricted Boltzmann machines", section 8.
     """

@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machines, many side by side, and greedy pretraining of a network with them.
+"""Restricted Boltzmann machines, many side by side: energy, probabilities, exact likelihood.
 
 Binary units, v and h in {0, 1}:           E(v, h) = −a·v − b·h − vᵀ w h
 Gaussian visible units of unit variance:   E(v, h) = |v − a|² / 2 − b·h − vᵀ w h
@@ -6,32 +6,23 @@ Gaussian visible units of unit variance:   E(v, h) = |v − a|² / 2 − b·h �
 p(v, h) = exp(−E(v, h)) / Z. Given one layer, the units of the other are independent:
 P(h = 1 | v) = σ(b + v w), and P(v = 1 | h) = σ(a + h wᵀ) or p(v | h) = N(a + h wᵀ, 1).
 
-Hinton 2002, "Training products of experts by minimizing contrastive divergence".
-Hinton, Osindero & Teh 2006, "A fast learning algorithm for deep belief nets".
-Tieleman 2008, "Training RBMs using approximations to the likelihood gradient".
 Hinton 2012, "A practical guide to training restricted Boltzmann machines".
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # torch's own documentation calls it so
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float
 from torch import Generator, Tensor
 
-from descend.errors import DataError, NetworkError
-from descend.network.init_names import RBMSettings
+from descend.errors import NetworkError
 
-# Gaussian units want a rate "one or two orders of magnitude smaller" (Hinton 2012, section 13.2)
-DEFAULT_LR = {"binary": 0.1, "gaussian": 0.005}
 ENUMERABLE = 20
-MEASURED = 1000
 
 
 @dataclass(eq=False)
@@ -63,7 +54,7 @@ class RBM:
 
         The last hidden units stay probabilities: sampling them adds noise and no information.
         """
-        return self._gibbs(self.hidden(v), k, generators)
+        return self.from_hidden(self.hidden(v), k, generators)
 
     def free_energy(self, v: Float[Tensor, "#runs batch visible"]) -> Float[Tensor, "runs batch"]:
         """F(v) = −log Σ_h exp(−E(v, h)) = −a·v − Σ_j log(1 + exp(b + v w)_j).
@@ -82,169 +73,18 @@ class RBM:
     def _field(self, v: Tensor) -> Tensor:
         return torch.baddbmm(self.b, v.expand(len(self.w), -1, -1), self.w)
 
-    def _gibbs(self, p: Tensor, k: int, generators: Sequence[Generator]) -> tuple[Tensor, Tensor]:
-        sample = _bernoulli if self.units == "binary" else _normal
+    def from_hidden(
+        self,
+        p: Float[Tensor, "runs batch hidden"],
+        k: int,
+        generators: Sequence[Generator],
+    ) -> tuple[Float[Tensor, "runs batch visible"], Float[Tensor, "runs batch hidden"]]:
+        """As `gibbs`, where P(h = 1 | v) is known."""
+        sample = bernoulli if self.units == "binary" else normal
         for _ in range(k):
-            v = sample(self.visible(_bernoulli(p, generators)), generators)
+            v = sample(self.visible(bernoulli(p, generators)), generators)
             p = self.hidden(v)
         return v, p
-
-
-@dataclass(frozen=True, eq=False)
-class RBMHistory:
-    """How one layer's machines learnt: column e is what was measured after e epochs, from 0 on.
-
-    Measured on up to 1,000 evenly spaced training examples, always the same, and on as many that
-    were held out. The free energy's zero moves as the machine learns: only the gap can be read.
-    """
-
-    units: str
-    lr: float
-    reconstruction_error: Float[Tensor, "runs measurements"]
-    free_energy: Float[Tensor, "runs measurements"]
-    held_out_reconstruction_error: Float[Tensor, "runs measurements"] | None = None
-    held_out_free_energy: Float[Tensor, "runs measurements"] | None = None
-
-    @property
-    def free_energy_gap(self) -> Float[Tensor, "runs measurements"] | None:
-        """Held-out less training free energy; a growing gap is overfitting (Hinton 2012, § 6)."""
-        if self.held_out_free_energy is None:
-            return None
-        return self.held_out_free_energy - self.free_energy
-
-
-class Pretrained(NamedTuple):
-    """One entry per hidden layer: w (runs, fan_in, fan_out), b (runs, 1, fan_out), the history."""
-
-    weights: list[Tensor]
-    biases: list[Tensor]
-    history: list[RBMHistory]
-
-
-Prepare = Callable[[Tensor], Tensor]
-Progress = Callable[[int, int, RBMHistory], None]
-
-
-def fit(
-    machine: RBM,
-    v: Shaped[Tensor, "#runs examples ..."],
-    settings: RBMSettings,
-    generators: Sequence[Generator],
-    *,
-    held_out: Shaped[Tensor, "#runs held_out ..."] | None = None,
-    prepare: Prepare = lambda batch: batch,
-    progress: Callable[[int, RBMHistory], None] | None = None,
-) -> RBMHistory:
-    """Trains the machines in place by contrastive divergence and returns how they learnt.
-
-    The likelihood's gradient is ⟨v h⟩ under the data less ⟨v h⟩ under the machine. Contrastive
-    divergence takes the latter from k Gibbs steps that start at the batch; the persistent kind
-    from chains that start at the first batch and go on from one update to the next.
-
-        velocity ← momentum · velocity + lr · (⟨v P(h|v)⟩data − ⟨v P(h|v)⟩chain − weight_decay · w)
-        w ← w + velocity;   a and b likewise, without decay
-
-    v: (runs, examples, visible), or (1, examples, visible) for examples that all runs share. Each
-    run takes them in its own order and samples from its own generator, whatever its neighbours do.
-    `prepare` maps a gathered batch to float inputs, so that v may stay in its compact type; binary
-    units want these in [0, 1], which `pretrain` checks.
-    `progress` is called after each epoch with its number, from 1 on, and the history so far.
-    """
-    if len(generators) != len(machine.w):
-        raise NetworkError(
-            f"every run needs its own generator: given {len(generators)} for {len(machine.w)} runs"
-        )
-    lr = DEFAULT_LR[machine.units] if settings.lr is None else settings.lr
-    parts = [prepare(_spaced(part)) for part in (v, held_out) if part is not None]
-    measured = [_measure(machine, parts)]
-    velocity = RBM(
-        torch.zeros_like(machine.w), torch.zeros_like(machine.a), torch.zeros_like(machine.b)
-    )
-    chain: Tensor | None = None
-    for epoch in range(1, settings.epochs + 1):
-        for batch in _batches(v, settings.batch_size, generators):
-            data = prepare(batch)
-            p = machine.hidden(data)
-            start = p if chain is None else machine.hidden(chain)
-            fantasy, q = machine._gibbs(start, settings.k, generators)
-            if settings.persistent:
-                chain = fantasy
-            _add(velocity, data, p, lr, settings.momentum)
-            _add(velocity, fantasy, q, -lr, 1.0)
-            velocity.w.add_(machine.w, alpha=-lr * settings.weight_decay)
-            machine.w.add_(velocity.w)
-            machine.a.add_(velocity.a)
-            machine.b.add_(velocity.b)
-        measured.append(_measure(machine, parts))
-        if progress is not None:
-            progress(epoch, RBMHistory(machine.units, lr, *torch.stack(measured, dim=-1)))
-    return RBMHistory(machine.units, lr, *torch.stack(measured, dim=-1))
-
-
-def pretrain(
-    widths: Sequence[int],
-    x: Shaped[Tensor, "#runs examples ..."],
-    settings: RBMSettings | Sequence[RBMSettings],
-    generators: Sequence[Generator],
-    *,
-    start: Sequence[Float[Tensor, "runs _visible _hidden"]] | None = None,
-    held_out: Shaped[Tensor, "#runs held_out ..."] | None = None,
-    prepare: Prepare = lambda batch: batch,
-    progress: Progress | None = None,
-) -> Pretrained:
-    """The weights and biases of the hidden layers, each learnt greedily from the layer below.
-
-    Machine 1 learns the inputs, machine 2 the hidden probabilities of machine 1, and so on; these
-    are computed anew for each batch, so that memory does not grow with the examples.
-    widths: the units of each hidden layer; settings: one for all machines, or one each.
-    `settings.visible` speaks of machine 1: the others see probabilities and are binary.
-    start: the weights before the first update, as `initialisers.draw` gives them under `rbm`; they
-    are not changed. Without it they are drawn from N(0, std²) with the generators.
-    Visible biases start where a machine without weights fits best, at each input's mean or at the
-    logit of it (Hinton 2012, section 8), hidden ones at 0.
-    x, held_out, prepare: as in `fit`; progress: called with the layer, from 0 on, the epoch, from
-    1 on, and the layer's history.
-
-    Raises DataError for inputs that are not finite, or outside [0, 1] where binary ones were asked
-    for, and NetworkError for impossible sizes.
-    """
-    each = [settings] * len(widths) if isinstance(settings, RBMSettings) else list(settings)
-    if len(each) != len(widths) or min(widths, default=1) < 1:
-        raise NetworkError(
-            "every machine needs a width of 1 or more and its settings: "
-            f"given widths {list(widths)} and {len(each)} settings"
-        )
-    machines: list[RBM] = []
-    history: list[RBMHistory] = []
-
-    def inputs(batch: Tensor) -> Tensor:
-        batch = prepare(batch)
-        for machine in machines:
-            batch = machine.hidden(batch)
-        return batch
-
-    for layer, (width, setting) in enumerate(zip(widths, each, strict=True)):
-        mean, low, high = _survey(x, inputs)
-        units = "binary" if machines else _units(setting.visible, low, high)
-        shape = (len(generators), mean.shape[-1], width)
-        if start is None:
-            w = _normal(mean.new_zeros(shape), generators, setting.std)
-        else:
-            w = start[layer].to(mean, copy=True, memory_format=torch.contiguous_format)
-        if w.shape != shape:
-            raise NetworkError(
-                f"the weights of layer {layer + 1} start with shape {tuple(w.shape)}: "
-                f"expected {shape}, that is (runs, fan_in, fan_out)"
-            )
-        a = mean.clamp(0.01, 0.99).logit() if units == "binary" else mean
-        a = a.expand(len(w), -1, -1).clone()
-        machine = RBM(w, a, w.new_zeros(len(w), 1, width), units)
-        tell = None if progress is None else partial(progress, layer)
-        history.append(
-            fit(machine, x, setting, generators, held_out=held_out, prepare=inputs, progress=tell)
-        )
-        machines.append(machine)
-    return Pretrained([m.w for m in machines], [m.b for m in machines], history)
 
 
 def log_partition(machine: RBM) -> Float[Tensor, "runs"]:
@@ -284,21 +124,14 @@ def log_likelihood(
     return -machine.free_energy(v) - log_partition(machine)[:, None]
 
 
-def _add(velocity: RBM, v: Tensor, p: Tensor, lr: float, momentum: float) -> None:
-    """Sets velocity ← momentum · velocity + lr · the batch means of v p, v and p."""
-    share = lr / v.shape[1]
-    velocity.w.baddbmm_(v.mT, p, beta=momentum, alpha=share)
-    velocity.a.mul_(momentum).add_(v.sum(1, keepdim=True), alpha=share)
-    velocity.b.mul_(momentum).add_(p.sum(1, keepdim=True), alpha=share)
-
-
 def _softplus(z: Tensor) -> Tensor:
     return F.softplus(z, threshold=40)  # above the default, 20, it would be 2e-9 off
 
 
-def _bernoulli(
+def bernoulli(
     p: Float[Tensor, "runs batch units"], generators: Sequence[Generator]
 ) -> Float[Tensor, "runs batch units"]:
+    """Units that are 1 with probability p, each run's from its own generator."""
     # torch.bernoulli takes one generator for all runs, and longer
     noise = torch.empty(p.shape, dtype=p.dtype, device=generators[0].device)
     for row, generator in zip(noise.unbind(), generators, strict=True):
@@ -306,62 +139,11 @@ def _bernoulli(
     return noise.to(p.device).lt_(p)
 
 
-def _normal(
+def normal(
     mean: Float[Tensor, "runs batch units"], generators: Sequence[Generator], std: float = 1.0
 ) -> Float[Tensor, "runs batch units"]:
+    """Numbers from N(mean, std²), each run's from its own generator."""
     noise = torch.empty(mean.shape, dtype=mean.dtype, device=generators[0].device)
     for row, generator in zip(noise.unbind(), generators, strict=True):
         row.normal_(0.0, std, generator=generator)
     return noise.to(mean.device).add_(mean)
-
-
-def _batches(v: Tensor, size: int, generators: Sequence[Generator]) -> Iterator[Tensor]:
-    """Every example of v once, in each run's own order; the last batch may be smaller."""
-    orders = [torch.randperm(v.shape[1], generator=g, device=g.device) for g in generators]
-    order: Int64[Tensor, "runs examples"] = torch.stack(orders).to(v.device)
-    rows = torch.arange(len(v), device=v.device)[:, None]
-    for first in range(0, v.shape[1], size):
-        yield v[rows, order[:, first : first + size]]
-
-
-def _spaced(v: Tensor) -> Tensor:
-    return v[:, :: max(1, math.ceil(v.shape[1] / MEASURED))]
-
-
-def _measure(machine: RBM, parts: Sequence[Tensor]) -> Float[Tensor, "quantities runs"]:
-    means = [
-        quantity(part).mean(1)
-        for part in parts
-        for quantity in (machine.reconstruction_error, machine.free_energy)
-    ]
-    return torch.stack(means)
-
-
-def _survey(x: Tensor, prepare: Prepare) -> tuple[Tensor, float, float]:
-    """The mean (runs or 1, 1, visible), the least and the greatest of the prepared inputs."""
-    if not x.shape[1]:
-        raise DataError("a restricted Boltzmann machine needs at least one example: given none")
-    sums: list[Tensor] = []
-    extremes: list[Tensor] = []
-    for first in range(0, x.shape[1], MEASURED):
-        chunk = prepare(x[:, first : first + MEASURED])
-        sums.append(chunk.sum(1, keepdim=True))
-        extremes += chunk.aminmax()
-    low, high = (float(e) for e in torch.stack(extremes).aminmax())
-    return torch.stack(sums).sum(0) / x.shape[1], low, high
-
-
-def _units(visible: str, low: float, high: float) -> str:
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise DataError(
-            f"the inputs of a restricted Boltzmann machine must be finite: given {low} to {high}"
-        )
-    is_bounded = low >= 0 and high <= 1
-    if visible == "auto":
-        return "binary" if is_bounded else "gaussian"
-    if visible == "binary" and not is_bounded:
-        raise DataError(
-            f"binary visible units need inputs from 0 to 1: given {low:.4g} to {high:.4g}",
-            hint='set `visible = "gaussian"` for standardised inputs, or `data.scale = "unit"`',
-        )
-    return visible

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from descend.data.examples import Examples
-from descend.errors import Interrupted, RecipeError
+from descend.errors import RecipeError
 from descend.network.architecture import Architecture
+from descend.network.contrastive import RBMHistory
+from descend.network.greedy import Greedy
 from descend.network.init_names import RBMSettings
-from descend.network.rbm import RBMHistory
-from descend.network.rbm import pretrain as pretrain_machines
 from descend.network.stack import Stack
+from descend.state import part
 from descend.training.progress import Machine
 
 STREAM = 0x52424D  # sets the machines' random numbers apart from those of weights and order
@@ -23,35 +24,89 @@ MEASURED = ("reconstruction_error", "free_energy")
 HELD_OUT = ("held_out_reconstruction_error", "held_out_free_energy")
 
 
-def pretrain(
-    stack: Stack,
-    examples: Examples,
-    is_asked_to_stop: Callable[[], bool] = lambda: False,
-    tell: Callable[[Machine], None] = lambda machine: None,
-) -> list[dict[str, Tensor]]:
-    """Train the machines of every run and put their weights into the stack.
+class Pretraining:
+    """The machines of every run of a stack, which end as the weights of its first layers.
 
-    tell: called after each epoch of a machine; the runs that differ in them have theirs in turn.
-    Returns what was measured for each machine, (runs, epochs + 1) each, from before the first epoch
-    on; NaN for runs without that machine. Raises Interrupted after an epoch where it is asked to.
+    Runs that differ in their machines have them in turn. measured: of each layer's machines what
+    `RBMHistory` has, (runs, epochs + 1) each, from before the first epoch on; NaN for runs without
+    that machine.
     """
-    groups: dict[tuple[RBMSettings, ...], list[int]] = defaultdict(list)
-    for run, blocks in enumerate(stack.architectures):
-        groups[machines_of(blocks)].append(run)
 
-    def look(
-        settings: tuple[RBMSettings, ...], layer: int, epoch: int, history: RBMHistory
-    ) -> None:
-        error = float(history.reconstruction_error[:, -1].mean())
-        tell(Machine(layer + 1, len(settings), epoch, settings[layer].epochs, error))
-        if is_asked_to_stop():
-            raise Interrupted("stopped while machines were trained; a resumed run trains them anew")
+    def __init__(self, stack: Stack, examples: Examples) -> None:
+        self.stack, self.examples = stack, examples
+        groups: dict[tuple[RBMSettings, ...], list[int]] = defaultdict(list)
+        for run, blocks in enumerate(stack.architectures):
+            groups[machines_of(blocks)].append(run)
+        self.groups = [(settings, runs) for settings, runs in groups.items() if settings]
+        self.ended = 0  # groups
+        self.greedy: Greedy | None = None
+        self.measured: list[dict[str, Tensor]] = []
 
-    measured: list[dict[str, Tensor]] = []
-    for settings, runs in groups.items():
-        if settings:
-            _pretrain_group(stack, examples, settings, runs, measured, partial(look, settings))
-    return measured
+    @property
+    def is_over(self) -> bool:
+        """Whether all machines have given their weights to the stack."""
+        return self.ended == len(self.groups)
+
+    def epoch(self) -> Machine:
+        """Train the first machines that are not at their end for an epoch."""
+        settings, runs = self.groups[self.ended]
+        greedy = self.greedy = self.greedy or self._begin(settings, runs)
+        greedy.epoch()
+        last = greedy.learnt[-1]
+        error = float(last.history.reconstruction_error[:, -1].mean())
+        if greedy.is_over:
+            self._end(greedy, runs)
+        layer = len(greedy.learnt)
+        return Machine(layer, len(settings), last.epochs, last.settings.epochs, error)
+
+    def skip(self, measured: list[dict[str, Tensor]]) -> None:
+        """Take all machines for trained: their weights come from elsewhere."""
+        self.ended, self.greedy, self.measured = len(self.groups), None, measured
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to continue bit for bit, beside the stack's weights."""
+        state = {"ended": torch.tensor(self.ended)}
+        for layer, measured in enumerate(self.measured):
+            state |= {f"measured/{layer}/{name}": values for name, values in measured.items()}
+        if self.greedy is not None:
+            state |= {f"greedy/{name}": tensor for name, tensor in self.greedy.state().items()}
+        return state
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Continue where `state` was taken."""
+        self.ended = int(state["ended"])
+        self.measured = []
+        while own := part(state, f"measured/{len(self.measured)}"):
+            self.measured.append(own)
+        if own := part(state, "greedy"):
+            self.greedy = self._begin(*self.groups[self.ended])
+            self.greedy.load_state(own)
+
+    def _begin(self, settings: tuple[RBMSettings, ...], runs: list[int]) -> Greedy:
+        stack, preparation = self.stack, self.examples.preparation
+        device = stack.theta.device
+        layers = range(len(settings))
+        validation = self.examples.validation
+        seeds = (int(stack.seeds[run]) ^ STREAM for run in runs)
+        return Greedy(
+            [stack.blocks[layer].fan_out for layer in layers],
+            self.examples.train.x.flatten(0, -2).unsqueeze(0),
+            settings,
+            [Generator(device).manual_seed(seed) for seed in seeds],
+            start=[stack.views[layer].w[runs] for layer in layers],
+            held_out=None if validation is None else validation.x.flatten(0, -2).unsqueeze(0),
+            prepare=partial(preparation.inputs, dtype=stack.theta.dtype),
+        )
+
+    def _end(self, greedy: Greedy, runs: list[int]) -> None:
+        result = greedy.result
+        for layer, history in enumerate(result.history):
+            self.stack.views[layer].w[runs] = result.weights[layer]
+            self.stack.views[layer].b[runs] = result.biases[layer]
+            if len(self.measured) <= layer:
+                self.measured.append({})
+            _put(self.measured[layer], history, runs, self.stack.runs)
+        self.ended, self.greedy = self.ended + 1, None
 
 
 def machines_of(blocks: Architecture) -> tuple[RBMSettings, ...]:
@@ -66,37 +121,6 @@ def machines_of(blocks: Architecture) -> tuple[RBMSettings, ...]:
             hint="a machine learns what the one below it gives: give the layers below one too",
         )
     return tuple(RBMSettings.of(block.init.parameters) for block in blocks[:count])
-
-
-def _pretrain_group(
-    stack: Stack,
-    examples: Examples,
-    settings: tuple[RBMSettings, ...],
-    runs: list[int],
-    measured: list[dict[str, Tensor]],
-    look: Callable[[int, int, RBMHistory], None],
-) -> None:
-    layers = range(len(settings))
-    device = stack.theta.device
-    seeds = (int(stack.seeds[run]) ^ STREAM for run in runs)
-    x = examples.train.x.flatten(0, -2).unsqueeze(0)
-    validation = examples.validation
-    result = pretrain_machines(
-        [stack.blocks[layer].fan_out for layer in layers],
-        x,
-        settings,
-        [Generator(device).manual_seed(seed) for seed in seeds],
-        start=[stack.views[layer].w[runs] for layer in layers],
-        held_out=None if validation is None else validation.x.flatten(0, -2).unsqueeze(0),
-        prepare=partial(examples.preparation.inputs, dtype=stack.theta.dtype),
-        progress=look,
-    )
-    for layer in layers:
-        stack.views[layer].w[runs] = result.weights[layer]
-        stack.views[layer].b[runs] = result.biases[layer]
-        if len(measured) <= layer:
-            measured.append({})
-        _put(measured[layer], result.history[layer], runs, stack.runs)
 
 
 def _put(measured: dict[str, Tensor], history: RBMHistory, runs: list[int], total: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from time import perf_counter
 from typing import Protocol, runtime_checkable
 
@@ -14,18 +13,18 @@ from torch import Tensor
 
 from descend.data.batches import Batches
 from descend.data.examples import Examples
-from descend.errors import Interrupted
 from descend.network.architecture import architecture_of
 from descend.network.losses import LOSSES, Objective
 from descend.network.stack import Stack
 from descend.optimizers.build import build
 from descend.recipe import Recipe
+from descend.state import part
 from descend.trace.trace import Trace
 from descend.training.agreement import check_agreement, evaluated_splits
 from descend.training.evaluation import Evaluator, decision_of
 from descend.training.executor import Executor
 from descend.training.history import History
-from descend.training.pretraining import machines_of, pretrain
+from descend.training.pretraining import Pretraining
 from descend.training.progress import Machine, Progress, Watcher
 from descend.training.rates import Rates
 from descend.training.stopping import EarlyStopping
@@ -67,8 +66,6 @@ class Training:
         seeds = [recipe.training.seed for recipe in recipes]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         architectures = [architecture_of(recipe, examples.features) for recipe in recipes]
-        for architecture in architectures:
-            machines_of(architecture)  # raises RecipeError where they cannot be trained
         dtype = getattr(torch, given.dtype)
         self.stack = Stack(architectures, seeds, dtype=dtype, device=device)
         self.stack.initialise(generators)
@@ -110,12 +107,17 @@ class Training:
         self.active = torch.arange(len(recipes))
         self.step, self.until = 0, self.total
         self.metrics: dict[str, float] = {}
-        self.pretraining: list[dict[str, Tensor]] = []
+        self.machines = Pretraining(self.stack, self.examples)
         self.evaluator = self._new_evaluator(self.stack)
 
     @property
     def runs(self) -> int:
         return len(self.status)
+
+    @property
+    def pretraining(self) -> list[dict[str, Tensor]]:
+        """What was measured of each layer's machines."""
+        return self.machines.measured
 
     @property
     def is_over(self) -> bool:
@@ -130,13 +132,12 @@ class Training:
         def tell(loss: float, machine: Machine | None = None) -> None:
             watcher.tell(self._progress(loss, perf_counter() - begin, machine))
 
-        if self.step == 0 and not self.pretraining:
-            try:
-                self.pretraining = pretrain(
-                    self.stack, self.examples, watcher.wants_to_stop, partial(tell, math.nan)
-                )
-            except Interrupted:
-                return False
+        if self.step == 0 and self._pause(watcher):
+            return False
+        while not self.machines.is_over:
+            machine = self.machines.epoch()
+            if machine.epoch:
+                tell(math.nan, machine)
             if self._pause(watcher):
                 return False
         while not self.is_over and self.step < self.until:
@@ -299,10 +300,13 @@ class Training:
         }
         if len(self.active):
             state |= {"theta": self.stack.theta, "statistics": self.stack.statistics}
-        for name, part in self._parts().items():
-            state |= {f"{name}/{key}": value for key, value in part.state().items()}
+        for name, each in self._parts().items():
+            state |= {f"{name}/{key}": value for key, value in each.state().items()}
         for run, (theta, statistics) in self.departed.items():
             state[f"departed/{run}/theta"], state[f"departed/{run}/statistics"] = theta, statistics
+        if not self.machines.is_over:
+            state |= {f"machines/{key}": value for key, value in self.machines.state().items()}
+            return state
         for layer, measured in enumerate(self.pretraining):
             state |= {f"pretraining/{layer}/{key}": value for key, value in measured.items()}
         return state
@@ -317,15 +321,18 @@ class Training:
         if len(self.active):
             self.stack.theta.copy_(state["theta"])
             self.stack.statistics.copy_(state["statistics"])
-        for name, part in self._parts().items():
-            part.load_state(_below(state, f"{name}/"))
-        departed = _below(state, "departed/")
+        for name, each in self._parts().items():
+            each.load_state(part(state, name))
+        departed = part(state, "departed")
         for run in sorted({int(key.partition("/")[0]) for key in departed}):
             theta, statistics = departed[f"{run}/theta"], departed[f"{run}/statistics"]
             self.departed[run] = (theta.to(device), statistics.to(device))
-        measured = _below(state, "pretraining/")
-        layers = sorted({int(key.partition("/")[0]) for key in measured})
-        self.pretraining = [_below(measured, f"{layer}/") for layer in layers]
+        if machines := part(state, "machines"):
+            self.machines.load_state(machines)
+        else:
+            measured = part(state, "pretraining")
+            layers = sorted({int(key.partition("/")[0]) for key in measured})
+            self.machines.skip([part(measured, str(layer)) for layer in layers])
         if self.step:
             self.batches.start_epoch()  # the order of the epoch that `state` was taken in
 
@@ -339,7 +346,3 @@ class Training:
             if self.stopping is not None:
                 parts["stopping"] = self.stopping
         return parts
-
-
-def _below(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): v for key, v in state.items() if key.startswith(prefix)}
