@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from descend.diagnosis.diagnosing import diagnose
+from descend.findings.rule import rules
 from tests.findings.scenes import codes, diagnosed, found
 
 DEEP = {"network.hidden": [16] * 7, "network.activation": "sigmoid", "training.optimizer": "sgd"}
@@ -116,6 +118,20 @@ def test_a_plateau_names_its_baseline(task: str, answer: str) -> None:
     }
     diagnosis = diagnose(recipe, data=(x, y))
     assert answer in found(diagnosis, "D206").evidence
+
+
+@pytest.mark.parametrize(("accuracy", "is_plateau"), [(0.93, False), (0.5, True)])
+def test_a_few_very_sure_wrong_answers_are_no_plateau(accuracy: float, is_plateau: bool) -> None:
+    """They take the loss above that of chance, though nearly all the others are right."""
+    record = diagnosed().records[0]
+    sure = replace(
+        record,
+        losses=np.full_like(record.losses, 28.0),
+        curves={**record.curves, "train/loss": np.full(40, 28.0)},
+        metrics={**record.metrics, "train/accuracy": accuracy},
+    )
+    (rule,) = [one for one in rules() if one.code == "D206"]
+    assert bool(rule.findings(sure)[0]) is is_plateau
 
 
 def test_a_plateau_that_is_left_is_none() -> None:

@@ -6,8 +6,10 @@ import math
 
 from descend.findings.course import LEARNS, end_loss, is_stuck
 from descend.findings.finding import Finding, Margin, edit
+from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.standing import HALF, learnt
 
 NEAR = 0.03  # of the loss of chance
 
@@ -22,14 +24,15 @@ def plateau(record: Record) -> Finding | Margin | None:
     Why it matters: nothing of what the inputs say has been learnt.
     Remedy: that of the cause, where one is named; otherwise other rates, another activation, a
     wider network.
-    Not a fault: a plateau that will be left. Before a training is over, a fork at ten times the
+    Not a fault: a high loss of a few answers that are wrong and very sure, where most are right;
+    a plateau that will be left. Before a training is over, a fork at ten times the
     rate shows where it will stand after ten times the steps; where any faster fork learns, nothing
     is said until the end.
     """
     if record.status == "diverged":
         return None
     end, chance = end_loss(record), record.chance_loss
-    if not is_stuck(record):
+    if not is_stuck(record) or _answers_well(record):
         return Margin("loss beside chance", end / chance if chance else math.nan, LEARNS)
     lr = record.training.lr or 0.0
     is_near = abs(end - chance) < NEAR * chance
@@ -47,6 +50,14 @@ def plateau(record: Record) -> Finding | Margin | None:
             edit("network.hidden", [32, 32], "a wider network"),
         ],
     )
+
+
+def _answers_well(record: Record) -> bool:
+    """Whether most of what there is to know is known, whatever the loss is."""
+    try:
+        return record.is_over and learnt(record) > HALF
+    except NotMeasured:
+        return False
 
 
 def _answer(record: Record) -> str:
