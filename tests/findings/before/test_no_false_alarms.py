@@ -34,6 +34,7 @@ ON_PURPOSE = {
     "heads/wrong: pixels, nll on logits": {"D111"},
     "xor-backprop/as published": {"D166"},
     "initialisation/relu, zeros": {"D104"},
+    "initialisation/relu, zeros, but the biases are drawn": {"D144"},
     "initialisation/tanh, zeros": {"D104"},
     "initialisation/relu, normal": {"D101", "D106"},
     "initialisation/tanh, normal": {"D101", "D106"},

@@ -78,3 +78,11 @@ def test_a_finding_is_plain_data(code: str) -> None:
     written = found(code).to_json()
     assert written["code"] == code
     assert all(isinstance(number, float | int) for number in written["numbers"].values())
+
+
+def test_zero_weights_whose_biases_differ_are_equal_units() -> None:
+    """Their gradients are multiples of each other; drawn at random they are not."""
+    tree: dict[str, object] = {"data": {"source": "digits"}, "network": {"init": "zeros"}}
+    assert named(check(tree), "D144").place is not None
+    assert "D104" not in codes(check(tree))
+    assert "D144" not in codes(check(tree, edits={"network.init": "he_normal"}))

@@ -1,4 +1,4 @@
-"""D144: units that begin equal and are told apart by the next layer alone."""
+"""D144: units that begin equal but for their biases, or for what the next layer makes of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,26 @@ from descend.findings.rule import finding
 @finding(
     "D144",
     "warning",
-    leads_to=("D106", "D201", "D204", "D206", "D207", "D209", "D211", "D215", "D302"),
+    leads_to=(
+        "D106",
+        "D201",
+        "D204",
+        "D206",
+        "D207",
+        "D209",
+        "D211",
+        "D215",
+        "D302",
+        "D303",
+        "D307",
+    ),
     is_forecast=True,
 )
 def equal_units(record: Record) -> Finding | None:
-    """All units of a hidden layer begin with the same weights; only the next layer differs.
+    """All units of a hidden layer begin with equal weights; only biases or the next layer differ.
 
-    What it looks at: the largest difference between the weights and biases of two units of a
-    layer, where the next layer multiplies them with different weights.
+    What it looks at: the largest difference between the weights of two units of a layer, where
+    their biases differ, or what the next layer multiplies them with.
     Why it matters: their gradients are multiples of each other: the units turn the same way, and a
     layer of any width is for long as good as one unit.
     Remedy: a random initialiser: `init = "he_normal"` for ReLU, `"xavier_uniform"` for others.
@@ -46,6 +58,7 @@ def equal_units(record: Record) -> Finding | None:
 
 
 def are_alike(layer: Layer) -> bool:
-    """Whether all units of a layer have the same weights."""
+    """Whether all units of a layer have the same weights, perhaps with other biases."""
     size = max(abs(known(layer.least)), abs(known(layer.most)))
-    return layer.fan_out > 1 and known(layer.units_differ) <= EQUAL * size
+    differ = min(known(layer.units_differ), known(layer.spread))
+    return layer.fan_out > 1 and differ <= EQUAL * size

@@ -22,9 +22,8 @@ def symmetric_init(record: Record) -> Finding | None:
     Why it matters: equal units get equal gradients for ever: a layer of any width is one unit wide.
     Where all are zero, no gradient reaches the layers below at all.
     Remedy: a random initialiser: `init = "he_normal"` for ReLU, `"xavier_uniform"` for others.
-    Not a fault: zero biases; zero weights in the last layer alone, over a random body; zero
-    weights whose biases are drawn. Equal units that the next layer tells apart have a page of
-    their own.
+    Not a fault: zero biases; zero weights in the last layer alone, over a random body. Equal
+    units that their biases or the next layer tell apart have a page of their own.
     Reference: Rumelhart, Hinton & Williams 1986.
     """
     layers = [one for one, after in pairwise(drawn(record).layers) if are_equal(one, after)]
