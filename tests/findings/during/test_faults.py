@@ -87,6 +87,26 @@ def test_dead_units_are_found_with_layer_and_step() -> None:
     assert finding.numbers["dead_share"] == 1
 
 
+@pytest.mark.parametrize(
+    ("widths", "dead", "named"),
+    [
+        ([12, 3], [0.75, 2 / 3], 2),  # three units are left, and one
+        ([50, 30], [1.0, 1.0], 2),
+        ([4, 4], [1.0, 1.0], 1),
+        ([8, 4], [0.75, 0.25], 1),
+    ],
+)
+def test_the_layer_with_the_fewest_units_left_is_named(
+    widths: list[int], dead: list[float], named: int
+) -> None:
+    record = diagnosed({"network.hidden": widths, "training.lr": 0.0001}).records[0]
+    sick = replace(record, units={"dead": np.array([*dead, 0.0])})
+    (rule,) = [one for one in rules() if one.code == "D204"]
+    (finding,), _ = rule.findings(sick)
+    assert finding.place is not None
+    assert finding.place.number == named
+
+
 def test_zeros_of_units_that_live_are_no_fault() -> None:
     record = diagnosed().records[0]
     assert max(record.series("zero_share", record.layers[1])) > 0.3

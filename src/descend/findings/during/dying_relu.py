@@ -18,7 +18,8 @@ def dying_relu(record: Record) -> Finding | Margin | None:
     """Units of a ReLU layer are 0 for every example, get no gradient, and stay so.
 
     What it looks at: the share of units that are 0 for each of up to 2,000 training examples under
-    the weights that there are now; the step since which a batch showed as many.
+    the weights that there are now; the step since which a batch showed as many. Named is the layer
+    that has the fewest units left, and of several dead ones the narrowest, which dies most easily.
     Why it matters: a layer whose units are all dead makes the network a constant; many dead units
     leave a network that is too narrow.
     Remedy: `activation = "leaky_relu"`, `init = "he_normal"`, a smaller rate, more units.
@@ -32,17 +33,17 @@ def dying_relu(record: Record) -> Finding | Margin | None:
     share = max(dead for dead, _ in found)
     if share < 1 and (share < MANY or not is_poor(record)):
         return Margin("largest share of dead units", share, MANY)
-    first = next(layer for dead, layer in found if dead == share)
-    since = _since(record, first, share)
+    share, layer = min(((dead, one) for dead, one in found if dead >= MANY), key=_living)
+    since = _since(record, layer, share)
     at_first = since is not None and since <= int(record.steps[0])
     return Finding(
-        evidence=f"{share:.0%} of {first.fan_out} units are 0 for every example",
+        evidence=f"{share:.0%} of {layer.fan_out} units are 0 for every example",
         numbers={"dead_share": share},
         healthy=f"below {MANY:.0%}",
         cause="the first weights and biases keep them below 0"
         if at_first
         else "steps pushed their sums below 0 for every example",
-        place=first.place,
+        place=layer.place,
         since=since,
         confidence=0.95 if share == 1 else 0.8,
         remedies=[
@@ -51,6 +52,12 @@ def dying_relu(record: Record) -> Finding | Margin | None:
             edit("training.lr", (record.training.lr or 0) / 10, "shorter steps"),
         ],
     )
+
+
+def _living(one: tuple[float, Layer]) -> tuple[float, int]:
+    """How many units of a layer are not dead, and how many it has."""
+    dead, layer = one
+    return round((1 - dead) * layer.fan_out), layer.fan_out
 
 
 def _is_relu(layer: Layer) -> bool:
