@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from threading import Thread
 
@@ -10,19 +10,30 @@ import torch
 from side_by_side import Contender
 from torch import Tensor
 
+from peers.images import Images
+
+LOOKS = 100  # about so often a training evaluates what it is judged by
+
 
 class Products:
-    """The products of one network's steps, `torch.mm` into memory that stays in the cache."""
+    """The products of one network's steps, `torch.mm` into memory that stays in the cache.
 
-    def __init__(self, widths: Sequence[int], batch: int, steps: int) -> None:
+    learns: with those of the backward pass; without, a step is a look at so many examples.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], batch: int, steps: int, *, learns: bool = True
+    ) -> None:
         self.steps = steps
         self.made: list[tuple[Tensor, Tensor, Tensor]] = []
         for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
             x, w, dz = (
                 torch.randn(*s) for s in ((batch, fan_in), (fan_in, fan_out), (batch, fan_out))
             )
-            self.made += [(x, w, torch.empty_like(dz)), (x.mT, dz, torch.empty_like(w))]
-            if layer:
+            self.made.append((x, w, torch.empty_like(dz)))
+            if learns:
+                self.made.append((x.mT, dz, torch.empty_like(w)))
+            if learns and layer:
                 self.made.append((dz, w.mT, torch.empty_like(x)))
 
     @torch.inference_mode()
@@ -32,12 +43,25 @@ class Products:
                 torch.mm(a, b, out=out)
 
 
-def on_each_core(widths: Sequence[int], batch: int, steps: int, cores: int) -> Contender:
-    """One training's products on each core at the same time."""
-    each = [Products(widths, batch, steps) for _ in range(cores)]
+def of_one(widths: Sequence[int], batch: int, images: Images, epochs: int) -> list[Products]:
+    """Those of one training in a comparison: of its steps, and of its evaluations on the way."""
+    looks = epochs // max(1, epochs // LOOKS)
+    return [
+        Products(widths, batch, len(images.x) // batch * epochs),
+        Products(widths, len(images.x_test), looks, learns=False),
+    ]
+
+
+def on_each_core(make: Callable[[], Sequence[Products]], cores: int) -> Contender:
+    """One training's products on each core at the same time; make: all that it has."""
+    each = [make() for _ in range(cores)]
+
+    def multiply(all_of_one: Sequence[Products]) -> None:
+        for products in all_of_one:
+            products.multiply()
 
     def work() -> None:
-        threads = [Thread(target=products.multiply) for products in each]
+        threads = [Thread(target=multiply, args=(one,)) for one in each]
         for thread in threads:
             thread.start()
         for thread in threads:
