@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 from side_by_side import ROOT, machine, one_thread
 
 ASKED = ("only", "origin", "half", "seeds", "seconds")
+JOBS = min(4, os.cpu_count() or 1)  # each with one thread
 SHARED = ROOT.parent / "shared"
 One = TypeVar("One")
 Result = TypeVar("Result")
@@ -91,9 +93,11 @@ def case_options(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="GLOB", help="the cases with such names, as 'so-*'")
     parser.add_argument("--origin", help="the cases of one origin")
     parser.add_argument("--half", choices=("A", "B"), help="tune on one half, report the other")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, default 1")
+    parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="processes")
     parser.add_argument("--seeds", type=int, default=3, help="networks for each case, default 3")
-    parser.add_argument("--seconds", type=float, default=120, help="the limit for each case")
+    parser.add_argument(
+        "--seconds", type=float, default=120, help="of the processor, for each case"
+    )
     parser.add_argument("--data-dir", type=Path, help="where MNIST is, if not in DESCEND_DATA")
     return parser
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from diagnosis import in_turn, told, write
+from diagnosis import JOBS, in_turn, told, write
 from side_by_side import machine, one_thread
 
 
@@ -53,7 +53,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="other problems, recipes and faults")
     parser.add_argument("--only", metavar="GLOB", default="*", help="the faults with such names")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write cases and summary there")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes, default 1")
+    parser.add_argument("--jobs", type=int, default=JOBS, metavar="N", help="processes")
     parser.add_argument("--seeds", type=int, default=3, help="networks for each case, default 3")
     parser.add_argument("--seconds", type=float, default=60, help="the limit for each case")
     parser.add_argument(

@@ -47,7 +47,7 @@ class TooLong(BaseException):
 
 @dataclass(frozen=True)
 class Means:
-    """How cases are diagnosed. seconds: the limit for each; cure_seconds: for what `--fix` does.
+    """How cases are diagnosed. seconds: of the processor, for each; cure_seconds: for a cure.
 
     twins: by the name of a faulty case the one in which it was mended.
     """
@@ -103,7 +103,7 @@ def prepared(case: Case, means: Means) -> tuple[Told, Any]:
 
 def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     """The verdict on a case, whatever happens on the way."""
-    began = time.perf_counter()
+    began = time.process_time()
     notes: tuple[str, ...] = ()
     tree: dict[str, Any] = {}
     cure: Cure | None = None
@@ -130,7 +130,7 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
         state, named, budget, ran = "crashed", [], None, ()
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     return Verdict(state, reason, notes, tuple(named), budget, seconds, tuple(ran), tree, cure)
 
 
@@ -206,14 +206,14 @@ def _diagnosed(
     recipe: Told, examples: Any, means: Means, seeds: int | list[int]
 ) -> tuple[Diagnosis | None, list[Named], float | None, Sequence[str]]:
     """The diagnosis, what it names, its cost, and the codes of the rules that could look."""
-    limit = time.perf_counter() + LOOKING * means.seconds
+    limit = time.process_time() + LOOKING * means.seconds
     try:
         if means.is_check_only:
             found = check(recipe.tree, data=examples, seeds=means.seeds)
             named = named_by(found.findings, recipe)
             return None, named, 0.0, found.examination.ran
         diagnosis = diagnose(
-            recipe.tree, data=examples, seeds=seeds, stop=lambda: time.perf_counter() > limit
+            recipe.tree, data=examples, seeds=seeds, stop=lambda: time.process_time() > limit
         )
     except ImpossibleRecipe as error:
         refused = [_refused(one.field, str(one), recipe) for one in error.problems]
@@ -272,15 +272,18 @@ def _first_quoted(sentence: str) -> str:
 
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise TooLong in the block when the time is over."""
+    """Raise TooLong in the block when so much time of the processor is over.
+
+    What else runs on the machine changes no verdict.
+    """
 
     def over(signum: int, frame: FrameType | None) -> None:
         raise TooLong
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
