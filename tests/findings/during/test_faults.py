@@ -107,6 +107,23 @@ def test_the_layer_with_the_fewest_units_left_is_named(
     assert finding.place.number == named
 
 
+def test_a_layer_that_is_shut_is_found_before_anything_can_be_said_of_the_loss() -> None:
+    """Its biases hold all its units at the end of their curve: the layers below get no gradient."""
+    layers = [
+        {"units": 16, "activation": "tanh"},
+        {"units": 32, "activation": "tanh", "bias_init": {"name": "constant", "value": 12.0}},
+    ]
+    recipe: Mapping[str, Any] = {
+        "data": {"source": "digits", "task": "autoencoder"},
+        "network": {"layers": layers},
+        "training": {"epochs": 20},
+    }
+    diagnosis = diagnose(recipe, seeds=[0])
+    assert diagnosis.share < 1
+    assert [one.code for one in diagnosis.findings] == ["D205"]
+    assert str(diagnosis.findings[0].place) == "layer 2 of 3"
+
+
 def test_zeros_of_units_that_live_are_no_fault() -> None:
     record = diagnosed().records[0]
     assert max(record.series("zero_share", record.layers[1])) > 0.3

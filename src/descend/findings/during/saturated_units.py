@@ -11,6 +11,7 @@ from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 MANY = 0.7  # of a layer's activations
+ALIKE = 1e-3  # of the activations' size
 
 
 @finding("D205", "error", leads_to=("D201", "D211", "D215"))
@@ -22,7 +23,8 @@ def saturated_units(record: Record) -> Finding | Margin | None:
     Why it matters: what lies below such a layer gets no gradient.
     Remedy: inputs of mean 0 and standard deviation 1, `init = "xavier_uniform"`, batch
     normalisation before the activation, a smaller rate.
-    Not a fault: saturation of a network that has learnt; of the output, which is to be sure.
+    Not a fault: saturation of a network that has learnt, or may yet, unless a layer answers all
+    examples alike; of the output, which is to be sure.
     Reference: Glorot & Bengio 2010; Rakitianskaia & Engelbrecht 2015.
     """
     found = [
@@ -33,7 +35,7 @@ def saturated_units(record: Record) -> Finding | Margin | None:
     if not found:
         return None
     share = max(value for value, _ in found)
-    if share < MANY or not is_poor(record):
+    if share < MANY or not (is_poor(record) or any(_is_shut(record, one) for _, one in found)):
         return Margin("largest share of saturated activations", share, MANY)
     layer = next(one for value, one in found if value >= MANY)
     since = _since(record, layer)
@@ -55,6 +57,11 @@ def saturated_units(record: Record) -> Finding | Margin | None:
             edit("training.lr", (record.training.lr or 0) / 10, "shorter steps"),
         ],
     )
+
+
+def _is_shut(record: Record, layer: Layer) -> bool:
+    """Whether a layer answers every example alike, all its units at an end of their curve."""
+    return record.unit("saturated", layer) == 1 and record.unit("difference", layer) < ALIKE
 
 
 def _since(record: Record, layer: Layer) -> int | None:
