@@ -29,6 +29,7 @@ from .reasons import Inexpressible, Unavailable
 
 Array = NDArray[Any]
 GENERATORS = "generators.py"
+SHARED = Path(__file__).resolve().parents[3] / "shared"  # beside the project, where it is there
 HELD_OUT = ("validation", "test")
 NOISE = re.compile(r"labels (\d)\.\.(\d) replaced by a random label of \{([\d, ]+)\}")
 
@@ -85,7 +86,8 @@ def load(case: Case, folder: Path, data_dir: Path | None, seed: int = 0) -> Arra
 
 
 def _made(case: Case, folder: Path, data_dir: Path | None, seed: int) -> Arrays:
-    generators = _generators(folder / GENERATORS)
+    own = folder / GENERATORS
+    generators = _generators(own if own.is_file() else SHARED / "corpus" / GENERATORS)
     tree = dict(case.tree)
     data = tree["data"]
     if data["kind"] in ("mnist", "fashion_mnist"):
@@ -178,7 +180,7 @@ def _noisy(labels: Array, noise: str, seed: int) -> Array:
 
 @cache
 def _images(kind: str, data_dir: Path | None) -> tuple[Array, Array, Array, Array]:
-    for place in search_places(kind, data_dir):
+    for place in [*search_places(kind, data_dir), *search_places(kind, SHARED / "data")]:
         if (files := find(place)) is not None:
             train, test = read_pair(files[0], files[1], 10), read_pair(files[2], files[3], 10)
             if tuple(train[1][:10].tolist()) == PUBLISHED[kind].first_labels:
