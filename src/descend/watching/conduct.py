@@ -24,7 +24,7 @@ class Conduct:
     not there at_first, before anybody watched; is_given_gradients: a step found some that no
     backward pass has left, as `torch.autograd.grad` gives them. owned: ids of the parameters that
     optimizers have. called: modules. trained, asked: in which share of the passes with and without
-    a backward pass a module was in the other mode.
+    a backward pass a module was in the other mode; looked: at how many passes it was looked last.
     """
 
     order: Order = field(default_factory=Order)
@@ -42,12 +42,21 @@ class Conduct:
     called: set[nn.Module] = field(default_factory=set)
     trained: dict[str, Share] = field(default_factory=dict)
     asked: dict[str, Share] = field(default_factory=dict)
+    looked: int = 0
 
     def look_at_modes(self, moded: Mapping[nn.Module, tuple[str, str]], *, trains: bool) -> None:
-        """Count in which mode the modules are that behave otherwise in training."""
-        shares = self.trained if trains else self.asked
+        """Count in which mode the modules are that behave otherwise in training.
+
+        A training pass stands for all since the last one that was looked at.
+        """
+        if not trains and any(map(_learns_statistics, moded)):
+            return
+        shares, cases = self.asked, 1
+        if trains:
+            shares, cases = self.trained, self.order.passes - self.looked
+            self.looked = self.order.passes
         for module, (name, _) in moded.items():
-            shares.setdefault(name, Share()).add(module.training is not trains)
+            shares.setdefault(name, Share()).add(module.training is not trains, cases)
 
     def look_at_gradients(self, parameters: Mapping[str, nn.Parameter]) -> None:
         """After a backward pass: see which parameters have got a gradient, then or before."""
@@ -102,11 +111,15 @@ class Conduct:
         ]
 
     def _unreached(self, anatomy: Anatomy, called: set[str]) -> list[str]:
-        """Parameters that ask for a gradient and never got one, of modules that were called."""
+        """Parameters that ask for a gradient and never got one, of modules that were called.
+
+        All of them, where there were backward passes and each step found nothing.
+        """
+        is_cut_off = self.order.backwards > 0 and self.empty.value == 1
         return [
             name
             for name, one in anatomy.parameters.items()
-            if self.with_gradient
+            if (self.with_gradient or is_cut_off)
             and one.requires_grad
             and name not in self.with_gradient
             and name.rpartition(".")[0] in called
@@ -129,3 +142,8 @@ class Conduct:
 
 def _shares(shares: Mapping[str, Share]) -> dict[str, float]:
     return {name: share.value for name, share in shares.items() if share.value}
+
+
+def _learns_statistics(module: nn.Module) -> bool:
+    """Whether a pass is there for the running statistics, as those of `swa_utils.update_bn` are."""
+    return module.training and getattr(module, "momentum", 0.0) is None

@@ -12,10 +12,10 @@ class Share:
     times: float = 0
     of: int = 0
 
-    def add(self, was: bool) -> None:
-        """Count one case."""
-        self.times += was
-        self.of += 1
+    def add(self, was: bool, cases: int = 1) -> None:
+        """Count one case, or one that stands for several."""
+        self.times += was * cases
+        self.of += cases
 
     @property
     def value(self) -> float | None:

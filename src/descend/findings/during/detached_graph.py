@@ -10,7 +10,7 @@ from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
 
 
-@finding("D227", "error", leads_to=("D201", "D207", "D209", "D211", "D215"))
+@finding("D227", "error", leads_to=("D201", "D207", "D209", "D211", "D215", "D222"))
 def detached_graph(record: Record) -> Finding | None:
     """The graph is cut behind a layer: what lies below it never gets a gradient.
 

@@ -27,9 +27,12 @@ def dying_relu(record: Record) -> Finding | Margin | None:
     long as each unit answers to some example; some dead units in a network that learns.
     Reference: Lu et al. 2019.
     """
-    found = [(record.unit("dead", layer), layer) for layer in record.hidden if _is_relu(layer)]
-    if not found:
+    layers = [layer for layer in record.hidden if _is_relu(layer)]
+    if not layers:
         return None
+    found = [(dead, layer) for layer in layers if (dead := _dead(record, layer)) is not None]
+    if not found:
+        raise NotMeasured
     share = max(dead for dead, _ in found)
     if share < 1 and (share < MANY or not is_poor(record)):
         return Margin("largest share of dead units", share, MANY)
@@ -52,6 +55,14 @@ def dying_relu(record: Record) -> Finding | Margin | None:
             edit("training.lr", (record.training.lr or 0) / 10, "shorter steps"),
         ],
     )
+
+
+def _dead(record: Record, layer: Layer) -> float | None:
+    """The share of dead units; None of a layer whose activations nobody has seen."""
+    try:
+        return record.unit("dead", layer)
+    except NotMeasured:
+        return None
 
 
 def _living(one: tuple[float, Layer]) -> tuple[float, int]:

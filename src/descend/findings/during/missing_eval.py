@@ -20,7 +20,7 @@ def missing_eval(record: Record) -> Finding | Margin | None:
     Remedy: `model.eval()` before evaluation, `model.train()` after it.
     Not a fault: dropout alone in training mode, with batch normalisation in evaluation mode, as in
     Monte Carlo dropout; networks that are asked for examples to train another one with. Both are
-    notes.
+    notes. Passes that learn running statistics anew, without momentum, are left out.
     Reference: Gal & Ghahramani 2016.
     """
     loop = record.loop

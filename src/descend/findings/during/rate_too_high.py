@@ -98,7 +98,10 @@ def rate_too_high(record: Record) -> Finding | Margin | None:
 
 def _alone(record: Record) -> Finding | Margin:
     """What the trace of a watched loop says by itself."""
-    size, height = float(np.median(step_size(record)[:EARLY])), thrown_up(record)
+    sizes = step_size(record)[:EARLY]
+    moved = sizes[sizes > 0]  # a network that the first steps have killed does not move any more
+    size = float(np.median(moved)) if len(moved) else 0.0
+    height = thrown_up(record)
     is_lost = record.status == "diverged" or comes_to_nothing(record)
     if size < LONG or height < THROWN or not is_lost:
         return Margin("steps beside the weights", size, LONG)

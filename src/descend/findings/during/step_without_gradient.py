@@ -10,7 +10,7 @@ from descend.findings.rule import finding
 SHARE = 0.5  # of the steps
 
 
-@finding("D222", "error", leads_to=("D211",))
+@finding("D222", "error", leads_to=("D209", "D211"))
 def step_without_gradient(record: Record) -> Finding | Margin | None:
     """The optimizer steps, and none of its parameters has a gradient.
 

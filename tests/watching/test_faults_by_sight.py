@@ -1,0 +1,102 @@
+"""Faults that a loop's samples show only where they are weighed as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+import descend
+from descend.watching.anatomy import anatomy_of
+from descend.watching.conduct import Conduct
+from descend.watching.watch import Watch
+from tests.watching.scenes import batch
+
+STEPS = 60
+
+
+def watched(
+    model: nn.Module,
+    outputs_of: Callable[[Tensor], Any] | None = None,
+    loss_of: Callable[[Any, Tensor], Tensor] = functional.cross_entropy,
+    lr: float = 0.1,
+    after_step: Callable[[int], object] = lambda number: None,
+) -> Watch:
+    """The usual loop, each step sampled."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    with descend.watch(model, every=1, out=None, quiet=True) as watch:
+        for number in range(STEPS):
+            x, y = batch(number, 64)
+            optimizer.zero_grad()
+            loss_of((outputs_of or model)(x), y).backward()
+            optimizer.step()
+            after_step(number)
+    assert watch.failure is None
+    return watch
+
+
+def said(watch: Watch) -> list[tuple[str, str]]:
+    """Code and place of what is graver than a note."""
+    found = [one for one in watch.findings if one.severity != "note"]
+    return [(one.code, str(one.place)) for one in found]
+
+
+def test_a_pass_that_is_looked_at_stands_for_those_before_it() -> None:
+    """Samples are dense at the start: what is forgotten after an epoch shows in few of them."""
+    model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
+    conduct, anatomy = Conduct(), anatomy_of(model)
+    for passes, trains in ((1, True), (2, True), (4, True), (100, False)):
+        conduct.order.passes = conduct.order.backwards = passes
+        model.train(trains)
+        conduct.look_at_modes(anatomy.moded, trains=True)
+    assert conduct.loop(anatomy).in_eval == {"1": 0.96}
+
+
+def test_outputs_that_are_cut_off_are_no_forgotten_gradient() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 3))
+    cut = watched(model, lambda x: model(x).detach().requires_grad_())
+    assert said(cut) == [("D227", "layer 2 of 2 (2)")]
+    assert "D222" in [one.code for one in cut.findings[0].consequences]
+
+
+class Hidden(nn.Module):
+    """ReLU behind a norm, as a function: what it gives is not at hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.norm = nn.Linear(12, 16), nn.BatchNorm1d(16)
+        self.second, self.last = nn.Linear(16, 16), nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.norm(self.first(x)))
+        y: Tensor = self.last(functional.relu(self.second(x)))
+        return y
+
+
+def test_a_dead_layer_is_named_though_another_could_not_be_measured() -> None:
+    torch.manual_seed(0)
+    assert said(watched(Hidden())) == []
+    dead = Hidden()
+    nn.init.constant_(dead.second.bias, -20.0)
+    assert said(watched(dead)) == [("D204", "layer 2 of 3 (second)")]
+
+
+def test_a_rate_that_kills_a_network_is_what_is_named_and_not_the_stillness_after_it() -> None:
+    torch.manual_seed(0)
+    layers = [nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3)]
+    assert [code for code, _ in said(watched(nn.Sequential(*layers), lr=100.0))][:1] == ["D208"]
+
+
+def test_passes_that_learn_running_statistics_are_no_evaluation() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 3))
+    batches = [batch(number)[0] for number in range(4)]
+
+    def average(number: int) -> None:
+        torch.optim.swa_utils.update_bn(batches, model)
+
+    assert said(watched(model, after_step=average)) == []
