@@ -131,6 +131,28 @@ def test_a_case_becomes_a_recipe() -> None:
     assert (recipe.data.task, recipe.data.scale) == (None, "none")  # the targets say it
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "loss", "on"),
+    [
+        ("sigmoid", "sigmoid", "bce", "logits"),
+        ("relu", "sigmoid", "bce", "logits"),
+        ("sigmoid", "tanh", "bce", "probabilities"),
+        ("tanh", "sigmoid", "mse", "logits"),
+    ],
+)
+def test_a_second_activation_of_the_output_is_the_one_that_the_loss_applies(
+    first: str, second: str, loss: str, on: str
+) -> None:
+    """BCE on the logits σ(z) is that on the probabilities σ(σ(z)); others are left out."""
+    layers = (dense(2), dense(1, first), {"type": "activation", "activation": second})
+    case = case_of(*layers, loss={"name": loss, "on": "probabilities"})
+    recipe = told(case, BINARY)
+    assert recipe.tree["network"]["output"] == first
+    assert recipe.tree["training"]["loss_on"] == on
+    is_said = f"{second} after {first} is left out" in recipe.notes
+    assert is_said is ((loss, second) != ("bce", "sigmoid"))
+
+
 def test_torch_initialisers_mean_the_defaults_of_torch() -> None:
     given = {"init": {"name": "torch_default"}, "bias_init": {"name": "torch_default"}}
     recipe = Recipe.of(told(case_of(dense(2, **given), dense(1, "sigmoid", **given)), BINARY).tree)
@@ -164,7 +186,7 @@ def test_what_a_recipe_has_no_words_for_is_left_out_or_noted() -> None:
     cut = dense(2, init={"name": "truncated_normal", "std": 1.0})
     assert any("narrower" in note for note in told(case_of(cut, dense(1)), BINARY).notes)
     for impossible in (
-        case_of(dense(2, "softsign"), dense(1)),
+        case_of(dense(2, "cosine"), dense(1)),
         case_of(dense(2, trainable=False), dense(1)),
         case_of(loss={"name": "hinge"}),
         case_of(optimizer={"name": "ftrl"}),

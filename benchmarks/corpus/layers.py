@@ -27,6 +27,7 @@ ACTIVATIONS = {
         )
     },
 }
+NEARLY = {"hard_sigmoid": "sigmoid", "softsign": "tanh", "relu6": "relu", "mish": "silu"}
 TWICE_IS_ONCE = ("identity", "relu")
 
 
@@ -43,6 +44,7 @@ class Block:
     l2: float = 0.0
     dropout: float = 0.0
     batch_norm: str | bool = False
+    then: str | None = None  # an activation of its activation
 
 
 @dataclass
@@ -76,6 +78,9 @@ def blocks_of(layers: Sequence[Mapping[str, Any]], is_torch: bool) -> Blocks:
             _after(made.blocks[-1], kind, layer, made.notes)
     if not made.blocks:
         raise Inexpressible("a network without dense layers")
+    for block in made.blocks[:-1]:
+        if block.then:
+            made.notes.append(f"{block.then} after {block.activation} is left out")
     if made.blocks[-1].batch_norm or made.blocks[-1].dropout:
         raise Inexpressible("batch norm or dropout after the last dense layer")
     return made
@@ -106,6 +111,9 @@ def _dense(layer: Mapping[str, Any], places: list[int], is_torch: bool, notes: l
 
 
 def _activation(name: str | None, notes: list[str]) -> str:
+    if name in NEARLY:
+        notes.append(f"{name} is {NEARLY[name]} here")
+        return NEARLY[name]
     known = ACTIVATIONS.get(name or "linear")
     if known is None:
         raise Inexpressible(f"the activation {name}")
@@ -149,4 +157,4 @@ def _second_activation(block: Block, activation: str, notes: list[str]) -> None:
     elif block.activation == activation and activation in TWICE_IS_ONCE:
         notes.append(f"{activation} twice is once: the second is left out")
     elif activation != "identity":
-        notes.append(f"{activation} after {block.activation} without weights between is left out")
+        block.then = activation

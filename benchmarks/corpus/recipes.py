@@ -14,7 +14,7 @@ from .reasons import Inexpressible
 LOSSES = {
     **dict.fromkeys(("mse", "mean_squared_error"), "mse"),
     **dict.fromkeys(("mae", "l1", "mean_absolute_error"), "l1"),
-    **dict.fromkeys(("huber", "smooth_l1"), "huber"),
+    **dict.fromkeys(("huber", "smooth_l1", "log_cosh", "logcosh"), "huber"),
     **dict.fromkeys(("bce", "binary_crossentropy"), "bce"),
     **dict.fromkeys(
         ("cross_entropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
@@ -23,6 +23,7 @@ LOSSES = {
     "nll": "nll",
     "poisson": "poisson",
 }
+APPLIED = {"cross_entropy": "softmax", "bce": "sigmoid"}
 COUNTING = ("cross_entropy", "nll")
 REDUCTIONS = ("mean", "sum", "sum_weights")
 
@@ -190,7 +191,11 @@ def _loss(given: Mapping[str, Any], blocks: Blocks, notes: list[str]) -> dict[st
     is_rate = name == "poisson" and takes != "logits"
     is_probability = name in ("bce", "cross_entropy") and takes == "probabilities"
     on = "probabilities" if is_rate or is_probability else "logits"
-    output = blocks.blocks[-1].activation
+    output, then = blocks.blocks[-1].activation, blocks.blocks[-1].then
+    if on == "probabilities" and then is not None and then == APPLIED.get(name):
+        on = "logits"  # the loss applies what comes after the output's first activation
+    elif then is not None:
+        notes.append(f"{then} after {output} is left out")
     if name == "cross_entropy" and on == "probabilities" and output != "softmax":
         notes.append("Keras divides what cross-entropy takes by its sum, descend does not")
     if "clip" in given:
@@ -206,6 +211,9 @@ def _optimizer(
     given: Mapping[str, Any], is_torch: bool, steps: int, notes: list[str]
 ) -> dict[str, Any]:
     name = str(given["name"]).lower()
+    if name == "nadam":
+        notes.append("Nadam is Adam here")
+        name = "adam"
     if name not in OPTIMIZERS:
         raise Inexpressible(f"the optimizer {name}")
     settings = dict((TORCH if is_torch else KERAS).get(name, {}))
