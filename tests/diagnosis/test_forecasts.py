@@ -9,7 +9,10 @@ import pytest
 
 from descend.diagnosis.checking import check
 from descend.diagnosis.diagnosing import FEW, FEWEST, MOST, diagnose, first_look
+from descend.diagnosis.examination import examine
 from descend.diagnosis.forks import affordable, changes_of
+from descend.findings.finding import Finding
+from descend.findings.rule import rules
 from descend.findings.standing import does_well
 from descend.intake import complete_with_examples
 from descend.recipe import Recipe
@@ -30,6 +33,22 @@ def test_a_forecast_that_does_not_come_true_is_a_note() -> None:
     assert diagnosis.is_healthy
     assert diagnosis.share == 1.0
     assert "learns nevertheless" in diagnosis.findings[0].evidence
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_forecast_is_no_note_where_what_it_leads_to_has_come(comes: bool) -> None:
+    """However well the networks answer, an error that was observed has its cause in front."""
+    records = diagnose(HEALTHY, edits=LARGE).records
+    forecast = next(rule for rule in rules() if rule.code == "D101")
+    sign = Finding(evidence="seen", numbers={}, healthy="unseen", cause="told so")
+    observed = next(rule for rule in rules() if rule.code == "D202")
+    examination = examine(
+        records,
+        [forecast, replace(observed, severity="error", look=lambda _: sign if comes else None)],
+    )
+    [root] = examination.findings
+    assert (root.code, root.severity) == ("D101", "error" if comes else "note")
+    assert ("learns nevertheless" in root.evidence) is not comes
 
 
 def test_a_forecast_that_comes_true_stays_what_it_was() -> None:

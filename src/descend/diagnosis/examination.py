@@ -76,9 +76,10 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
     """Apply the rules to the records, one for each seed, and bring what they find in order.
 
     A forecast whose remedy was tried and helps has come true; any other is a note where the
-    networks do well.
+    networks do well, and nothing that it leads to was observed as an error.
     """
-    ran, silent, margins, found = [], [], {}, []
+    ran, silent, margins = [], [], {}
+    found: list[tuple[Rule, list[Finding]]] = []
     did_well = sum(map(does_well, records)) > MOST_SEEDS * len(records)
     for rule in rules() if among is None else among:
         looked = []
@@ -91,14 +92,12 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
             continue
         ran.append(rule.code)
         shared = _over_seeds([findings for findings, _ in looked], len(looked))
-        if rule.is_forecast:
-            trial = records[0].trials.get(rule.code)
-            shared = [_as_it_came(finding, trial, did_well=did_well) for finding in shared]
-        found += shared
+        found.append((rule, shared))
         known = [margin for findings, margin in looked if margin is not None and not findings]
         if known and not any(findings for findings, _ in looked):
             margins[rule.code] = known[0]
-    return Examination(in_order(found), ran, silent, margins, len(records))
+    came = _as_they_came(found, records[0].trials, did_well=did_well)
+    return Examination(in_order(came), ran, silent, margins, len(records))
 
 
 def in_order(
@@ -163,6 +162,26 @@ def forecasts(records: Sequence[Record]) -> list[Finding]:
     found = examine(planned, [rule for rule in rules() if rule.is_forecast]).findings
     flat = [one for finding in found for one in (finding, *finding.consequences)]
     return [finding for finding in flat if finding.severity != "note"]
+
+
+def _as_they_came(
+    found: Sequence[tuple[Rule, list[Finding]]], trials: Mapping[str, Trial], *, did_well: bool
+) -> list[Finding]:
+    """What the rules found, what was forecast as it came true or did not."""
+    observed = {
+        one.code
+        for rule, findings in found
+        for one in findings
+        if not rule.is_forecast and one.severity == "error"
+    }
+    came = []
+    for rule, findings in found:
+        if rule.is_forecast:
+            is_well = did_well and observed.isdisjoint(rule.leads_to)
+            trial = trials.get(rule.code)
+            findings = [_as_it_came(one, trial, did_well=is_well) for one in findings]
+        came += findings
+    return came
 
 
 def _as_it_came(finding: Finding, trial: Trial | None, *, did_well: bool) -> Finding:

@@ -9,7 +9,7 @@ from descend.findings.rule import finding
 from descend.recipe.defaults import FULL_BATCH
 
 
-@finding("D168", "warning", leads_to=("D210", "D212", "D213"), is_forecast=True)
+@finding("D168", "warning", leads_to=("D202", "D210", "D212", "D213"), is_forecast=True)
 def batches_for_full_batch_rules(record: Record) -> Finding | None:
     """The optimizer compares the gradients of consecutive steps, and each step has other examples.
 
