@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -100,3 +101,48 @@ def test_passes_that_learn_running_statistics_are_no_evaluation() -> None:
         torch.optim.swa_utils.update_bn(batches, model)
 
     assert said(watched(model, after_step=average)) == []
+
+
+def test_losses_of_two_tasks_are_no_examples_of_one() -> None:
+    """The labels of the first are no classes of the second."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 4))
+
+    def loss_of(z: Tensor, y: Tensor) -> Tensor:
+        is_two = (y == 2).float()
+        second = functional.binary_cross_entropy_with_logits(z[:, 3], is_two)
+        return functional.cross_entropy(z[:, :3], y) + second
+
+    assert said(watched(model, loss_of=loss_of)) == []
+
+
+@pytest.mark.parametrize("shift", [-1.0, 1.0])
+def test_targets_that_are_no_probabilities_are_told(shift: float) -> None:
+    torch.manual_seed(0)
+
+    def loss_by(shift: float) -> Callable[[Any, Tensor], Tensor]:
+        bce = functional.binary_cross_entropy_with_logits
+        return lambda z, y: bce(z[:, 0], (y > 0).float() + shift)
+
+    model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 1))
+    assert said(watched(model, loss_of=loss_by(0.0))) == []
+    assert [code for code, _ in said(watched(model, loss_of=loss_by(shift)))] == ["D138"]
+
+
+def test_examples_may_come_one_by_one() -> None:
+    """Without a batch around it an example's outputs are the classes, and its label has no axis."""
+    torch.manual_seed(0)
+    x, y = batch(0, STEPS)
+    for outputs, loss_of in (
+        (3, functional.cross_entropy),
+        (1, lambda z, y: functional.mse_loss(z.squeeze(), y.float())),
+    ):
+        model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, outputs))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        with descend.watch(model, every=1, out=None, quiet=True) as watch:
+            for one, answer in zip(x, y, strict=True):
+                optimizer.zero_grad()
+                loss_of(model(one), answer).backward()
+                optimizer.step()
+        assert watch.failure is None
+        assert said(watch) == []

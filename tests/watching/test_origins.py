@@ -74,10 +74,11 @@ def test_weights_that_a_step_has_thrown_away_are_told_from_activations(every: in
     assert watch.findings[0].evidence.startswith("weights not finite")
 
 
-@pytest.mark.parametrize("every", [1, 1000])
+@pytest.mark.parametrize("every", [1, 7, 1000])
 def test_inputs_that_are_no_numbers_show_in_the_first_layer(every: int) -> None:
     watch = watched(network(), lambda x: x * torch.nan, every)
     assert said(watch) == ("D203", "layer 1 of 3 (0)", AT)
+    assert watch.findings[0].evidence.startswith("inputs not finite")
 
 
 def test_a_loss_that_was_no_number_once_is_no_divergence() -> None:

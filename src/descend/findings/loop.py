@@ -37,8 +37,11 @@ class Loop:
     target_shape, output_shape: of the first call of the loss where they differ, so that they were
     broadcast against each other.
     label_range: the least and largest label that the loss was given, as class numbers; labels: how
-    many different ones; outputs: how many the module gave.
+    many different ones; outputs: how many the module gave; target_range: the least and largest
+    target of a loss that takes them for probabilities.
     are_probabilities: whether each row of what the loss was given summed to 1, none negative.
+    has_lost_inputs: whether the first layer was given NaN or infinite numbers in the last sample,
+    or in the first of those whose loss was no number.
     renewed: the share of steps taken by an optimizer that was made after the step before.
     """
 
@@ -62,9 +65,11 @@ class Loop:
     target_shape: tuple[int, ...] | None = None
     output_shape: tuple[int, ...] | None = None
     label_range: tuple[int, int] | None = None
+    target_range: tuple[float, float] | None = None
     labels: int | None = None
     outputs: int | None = None
     are_probabilities: bool | None = None
+    has_lost_inputs: bool = False
     renewed: float | None = None
 
 

@@ -82,6 +82,7 @@ def carried_over(profile: Profile) -> float:
     is_among = _distances(new, x, near) <= usual
     if is_among.sum() < FEWEST:
         raise NotMeasured
+    truth = truth * _spread_beside_training(profile)
     return _r2(y[near[is_among]].mean(axis=1), truth[is_among])
 
 
@@ -109,11 +110,23 @@ def _examples(profile: Profile, *, is_held_out: bool) -> tuple[Numbers, Numbers]
     if len(x) != len(y) or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise NotMeasured
     if profile.task in ("binary", "multiclass"):
-        classes: Numbers = np.eye(max(2, profile.outputs))[y.reshape(len(y)).astype(np.int64)]
-        return x, classes
+        labels, classes = y.reshape(len(y)).astype(np.int64), np.eye(max(2, profile.outputs))
+        if labels.min(initial=0) < 0 or labels.max(initial=0) >= len(classes):
+            raise NotMeasured
+        return x, classes[labels]
     columns = y.reshape(len(y), -1)
     spread = columns.std(axis=0)
     return x, columns / np.where(spread > 0, spread, 1.0)
+
+
+def _spread_beside_training(profile: Profile) -> Numbers | float:
+    """The spread of the held-out targets beside that of the training targets, by column."""
+    if profile.task in ("binary", "multiclass"):
+        return 1.0
+    both = (known(profile.held_out_targets), known(profile.first_targets))
+    held_out, own = (y.reshape(len(y), -1).std(axis=0) for y in both)
+    ratio: Numbers = np.where(held_out > 0, held_out, 1.0) / np.where(own > 0, own, 1.0)
+    return ratio
 
 
 def _nearest(x: Numbers, among: Numbers, *, is_same: bool = False) -> NDArray[np.int64]:

@@ -18,13 +18,15 @@ MOST = 1 << 16  # labels of one batch that are looked at
 class Answers:
     """Labels, outputs and their shapes as far as they were seen.
 
-    broadcast: the shapes of targets and outputs where they differ, as they were at first.
+    broadcast: the shapes of targets and outputs where they differ, as they were at first;
+    target_range: of targets that are probabilities.
     """
 
     outputs: int | None = None
     are_probabilities: bool | None = None
     broadcast: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     label_range: tuple[int, int] | None = None
+    target_range: tuple[float, float] | None = None
     labels: set[int] = field(default_factory=set)
 
     def look_at_output(self, output: Tensor) -> None:
@@ -42,11 +44,15 @@ class Answers:
         if seen.outputs is None or seen.targets is None or not seen.targets.numel():
             return
         if seen.counts_classes:
-            self.outputs = seen.outputs.shape[1] if seen.outputs.dim() > 1 else 1
+            self.outputs = seen.width
             self._look_at_labels(seen.targets)
         elif self.broadcast is None and seen.output_shape != seen.target_shape:
             assert seen.output_shape is not None and seen.target_shape is not None
             self.broadcast = seen.target_shape, seen.output_shape
+        if seen.name == "bce":
+            least, most = map(float, seen.targets.aminmax())
+            known = self.target_range or (least, most)
+            self.target_range = min(least, known[0]), max(most, known[1])
 
     def _look_at_labels(self, targets: Tensor) -> None:
         seen = torch.unique(targets.flatten()[:MOST]).tolist()

@@ -25,6 +25,7 @@ class Conduct:
     backward pass has left, as `torch.autograd.grad` gives them. owned: ids of the parameters that
     optimizers have. called: modules. trained, asked: in which share of the passes with and without
     a backward pass a module was in the other mode; looked: at how many passes it was looked last.
+    has_lost_inputs: of the last sample whose loss mattered, see Loop.
     """
 
     order: Order = field(default_factory=Order)
@@ -43,6 +44,7 @@ class Conduct:
     trained: dict[str, Share] = field(default_factory=dict)
     asked: dict[str, Share] = field(default_factory=dict)
     looked: int = 0
+    has_lost_inputs: bool = False
 
     def look_at_modes(self, moded: Mapping[nn.Module, tuple[str, str]], *, trains: bool) -> None:
         """Count in which mode the modules are that behave otherwise in training.
@@ -90,9 +92,11 @@ class Conduct:
             target_shape=None if answers.broadcast is None else answers.broadcast[0],
             output_shape=None if answers.broadcast is None else answers.broadcast[1],
             label_range=answers.label_range,
+            target_range=answers.target_range,
             labels=len(answers.labels) or None,
             outputs=answers.outputs,
             are_probabilities=answers.are_probabilities,
+            has_lost_inputs=self.has_lost_inputs,
             renewed=order.renewed / (order.steps - 1) if order.steps > 1 else None,
         )
 

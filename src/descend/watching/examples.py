@@ -18,6 +18,7 @@ from descend.watching.targets import Targets
 KEPT = 512  # examples whose values are kept
 EACH = 64  # of one batch: so they come from several
 MOST = 1 << 20  # values of them
+OF_CLASSES = ("cross_entropy", "nll")
 TASKS = {
     "cross_entropy": "multiclass",
     "nll": "multiclass",
@@ -40,6 +41,7 @@ class Gathered:
         self._answers: list[Numbers] = []
         self._are_pairs = True
         self._given: Numbers | None = None
+        self._kind: tuple[bool, int] | None = None
 
     def add_inputs(self, given: Tensor) -> None:
         """Look at the first tensor that the network was given in a training pass."""
@@ -54,8 +56,12 @@ class Gathered:
                 self._given = _numbers(given[:rows])
 
     def add_loss(self, seen: LossSeen) -> None:
-        """Look at what the loss was given."""
+        """Look at what the loss was given; those of other tasks than the first are left out."""
         if seen.outputs is None or seen.targets is None or not seen.targets.numel():
+            return
+        kind = seen.counts_classes, seen.width
+        self._kind = self._kind or kind
+        if kind != self._kind:
             return
         self.targets.add(seen)
         if seen.target_shape and seen.target_shape[0] == self.batch_size:
@@ -82,7 +88,8 @@ class Gathered:
         first = np.concatenate(self._inputs) if self._inputs else None
         answers = np.concatenate(self._answers) if self._are_pairs and self._answers else None
         task = self._task(loss, first, answers)
-        if loss is None or task is None:
+        is_other = self._kind is not None and self._kind[0] is not (loss in OF_CLASSES)
+        if loss is None or task is None or is_other:
             return None
         inputs = None if first is None or not len(first) else Columns.of(first)
         targets, counts = self.targets.columns, self.targets.class_counts(task)
@@ -108,7 +115,7 @@ class Gathered:
             return "autoencoder"
         if loss == "bce":
             return "binary" if self.targets.outputs == 1 else "multilabel"
-        if loss in ("cross_entropy", "nll") and self.targets.axes > 2:
+        if loss in OF_CLASSES and self.targets.axes > 2:
             return "pixels"
         return TASKS.get(loss or "")
 

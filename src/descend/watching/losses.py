@@ -84,6 +84,14 @@ class LossSeen:
         is_of_classes = self.name in ("cross_entropy", "nll")
         return is_of_classes and self.targets is not None and not self.targets.is_floating_point()
 
+    @property
+    def width(self) -> int:
+        """How many outputs stand for one example, which may come without a batch around it."""
+        assert self.outputs is not None
+        axis = 1 if self.outputs.dim() > 1 else 0
+        has_several = axis == 1 or self.counts_classes
+        return self.outputs.shape[axis] if has_several and self.outputs.dim() else 1
+
     def describe_as(self, given: LossSeen) -> None:
         """Believe a criterion more than the graph, but for a logarithm in front of it."""
         if (given.name, self.name) != ("nll", "cross_entropy"):

@@ -85,6 +85,7 @@ class Observation:
         row, rows = sample.row(), self.samples.rows
         if not (row.is_lost and rows and rows[-1].is_lost):
             rows.append(row)
+            self.conduct.has_lost_inputs = sample.has_lost_inputs
 
     def record(self, status: str, steps: int, of_optimizers: Mapping[str, Any]) -> Record:
         """What is known of the loop by now; steps: how many it has had."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import isfinite, isinf
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from descend.watching.graph import Node
 from descend.watching.leftovers import Leftovers
 from descend.watching.losses import LossSeen, loss_value, read_criterion, read_losses
 from descend.watching.movement import Movement, is_zero
+from descend.watching.origins import given_to
 from descend.watching.samples import Row, values_of
 from descend.watching.tensors import first_tensor, tensors_in
 
@@ -113,13 +114,14 @@ class Sample:
         seen.outputs = seen.targets = None
 
     def look_at_inputs(self, given_to: Mapping[Part, float]) -> None:
-        """Of a pass that was not measured: the mean of what each layer was given."""
+        """The mean of what each layer was given, where the loss is no number."""
         self._given_to = given_to
 
     @torch.no_grad()
     def went_back(self, roots: Any) -> None:
         """A backward pass begins: the gradient that it adds to is still what it was."""
-        seen, *others = read_losses(first_tensor(roots), _is_marked)
+        root = first_tensor(roots)
+        seen, *others = read_losses(root, _is_marked)
         self._read(roots)  # of a pass that nobody has seen the end of
         self._close_pass()
         if self._given is None:
@@ -128,6 +130,8 @@ class Sample:
         else:
             seen.describe_as(self._given)
         self.losses.append(seen)
+        if root is not None and self.is_lost and not self._given_to:
+            self.look_at_inputs(given_to(root, self.anatomy))
         self._unanswered = 0
         has_moved = self.conduct.order.has_moved
         self.leftovers.before_backward(is_first=not self.backwards, has_moved=has_moved)
@@ -213,6 +217,11 @@ class Sample:
     def is_lost(self) -> bool:
         """Whether a loss was seen that is no number."""
         return any(one.root is not None and not isfinite(one.root) for one in self.losses)
+
+    @property
+    def has_lost_inputs(self) -> bool:
+        """Whether the first layer was given what is no number."""
+        return any(part.number == 1 and isinf(mean) for part, mean in self._given_to.items())
 
     def _loss(self) -> float:
         known = [value for one in self.losses if (value := loss_value(one)) is not None]

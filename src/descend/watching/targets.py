@@ -34,10 +34,10 @@ class Targets:
 
     def add(self, seen: LossSeen) -> None:
         """Look at what one loss was given."""
-        outputs, targets = seen.outputs, seen.targets
-        assert outputs is not None and targets is not None
+        assert seen.targets is not None
+        targets = seen.targets if seen.targets.dim() else seen.targets.reshape(1)
         self.axes = len(seen.output_shape or ())
-        self.outputs = outputs.shape[1] if outputs.dim() > 1 else 1
+        self.outputs = seen.width
         if seen.counts_classes:
             known = targets[(targets >= 0) & (targets < self.outputs)].flatten()
             counts = torch.bincount(known, minlength=self.outputs).cpu().numpy()

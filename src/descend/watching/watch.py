@@ -21,6 +21,7 @@ from descend.runs.facts import setting
 from descend.watching.folder import Seen, WatchedFolder
 from descend.watching.observer import Observer
 from descend.watching.optimizers import Optimizers
+from descend.watching.raised import loss_refused, told
 from descend.watching.telling import Telling
 
 LOOKS = 0.004  # of the time, for looking through the rules and writing what was found
@@ -73,6 +74,9 @@ class Watch:
 
     def stop(self, status: str = "finished") -> None:
         """Take all hooks off, and sum up what was found."""
+        self._end(status, None)
+
+    def _end(self, status: str, error: BaseException | None) -> None:
         if not self._is_on:
             return
         self._is_on, self._is_over = False, True
@@ -81,10 +85,12 @@ class Watch:
             self.observer.detach()
             self.observer.seen.is_over = True
             self.status = "diverged" if self.observer.seen.is_lost else status
+            if isinstance(error, Exception):
+                self._look_at_end(error)
             self._sum_up()
-        except Exception as error:
+        except Exception as failure:
             self.observer.detach()
-            self._step_aside(error)
+            self._step_aside(failure)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -95,7 +101,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop("finished" if kind is None else "stopped early")
+        self._end("finished" if kind is None else "stopped early", error)
 
     @property
     def folder(self) -> Path | None:
@@ -133,6 +139,13 @@ class Watch:
         self._save(examination)
         self._looked = perf_counter()
         self._look_takes = self._looked - begin
+
+    def _look_at_end(self, error: Exception) -> None:
+        """The loop has raised: say where, and look at the targets that a loss has refused."""
+        observer = self.observer
+        self._telling.say(told(error, observer.model, max(observer.step, 0)))
+        if (refused := loss_refused(error)) is not None:
+            observer.seen.conduct.answers.look_at_loss(refused)
 
     def _sum_up(self) -> None:
         if reason := self._saw_nothing():

@@ -17,7 +17,7 @@ def labels_out_of_range(record: Record) -> Finding | None:
     """The loss takes the targets for probabilities or classes, and they are other numbers.
 
     What it looks at: the smallest and the largest target, and the loss; in a watched loop, the
-    labels beside the outputs.
+    labels beside the outputs, or the targets of a binary cross-entropy.
     Why it matters: cross-entropy with a target of 5 or of -1 has no lower end: the loss falls below
     0 and runs away.
     Remedy: `data.scale = "unit"` for an autoencoder under this loss; `training.loss = "mse"` for
@@ -50,15 +50,33 @@ def labels_out_of_range(record: Record) -> Finding | None:
 
 
 def _seen(record: Record) -> Finding | None:
-    """Labels of a watched loop that no output stands for."""
+    """Targets of a watched loop that its loss cannot take."""
+    if record.loop.label_range is None:
+        return _seen_numbers(*known(record.loop.target_range))
     (least, most), outputs = known(record.loop.label_range), known(record.loop.outputs)
     largest = max(outputs, 2) - 1  # one output stands for no and yes
     if (least >= 0 or least == IGNORED) and most <= largest:
         return None
+    remedies = [write("labels counted from 0")] if least else []
+    if most > largest:
+        remedies.append(write(f"{most + 1} units in the last layer"))
     return Finding(
         evidence=f"labels from {least} to {most}, outputs for 0 to {largest}",
         numbers={"least": float(least), "most": float(most), "outputs": float(outputs)},
         healthy=f"labels from 0 to {largest}",
         cause="labels that no output stands for",
-        remedies=[write("labels counted from 0"), write(f"{most + 1} units in the last layer")],
+        remedies=remedies,
+    )
+
+
+def _seen_numbers(least: float, most: float) -> Finding | None:
+    """Targets of a binary cross-entropy that are no probabilities."""
+    if not (least < 0 or most > 1):
+        return None
+    return Finding(
+        evidence=f"targets from {least:.4g} to {most:.4g} under binary cross-entropy",
+        numbers={"least": least, "most": most},
+        healthy="targets from 0 to 1",
+        cause="binary cross-entropy takes the targets for probabilities",
+        remedies=[write("targets of 0 and 1"), write("torch.nn.MSELoss() for quantities")],
     )
