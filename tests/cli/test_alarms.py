@@ -77,3 +77,10 @@ def test_a_lab_that_is_faulty_on_purpose_shows_its_findings(descend: Descend) ->
     assert f"{WHOLE}descend diagnose RUN" in lines
     document = descend("lab", "heads", "--epochs", "1", "--json", "-q").document
     assert document["variants"][wrong]["findings"][0]["code"] == "D112"
+
+
+def test_a_short_training_that_learns_is_not_told_to_be_longer(descend: Descend) -> None:
+    """Its samples are nearly all of the first steps: the epochs' means say where it came to."""
+    told = descend("train", "digits", "--epochs", "5", "--json", "-q")
+    assert told.document["metrics"]["train/accuracy"] > 0.8
+    assert [one["code"] for one in told.document["findings"] if one["severity"] != "note"] == []

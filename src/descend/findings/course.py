@@ -24,7 +24,7 @@ PARTS = 50  # of a loop that has no epochs
 def course(record: Record) -> Numbers:
     """The training loss as it went, the least noisy that there is: (points,)."""
     means = record.curves.get("train/loss")
-    if means is not None and len(means) >= EPOCHS:
+    if means is not None and (len(means) >= EPOCHS or _tell_more(means, record)):
         return means
     if len(record.all_losses) >= EPOCHS:
         parts = np.array_split(record.all_losses, min(PARTS, len(record.all_losses)))
@@ -32,6 +32,12 @@ def course(record: Record) -> Numbers:
     if not len(record.losses):
         raise NotMeasured
     return record.losses
+
+
+def _tell_more(means: Numbers, record: Record) -> bool:
+    """Whether epochs' means say more of the second half than samples, most of which are early."""
+    half = len(means) * record.steps_per_epoch / 2
+    return int((record.steps >= half).sum()) < len(means) / 2
 
 
 def start_loss(record: Record) -> float:
@@ -155,7 +161,7 @@ def falls_by(record: Record) -> float:
     """What the last fifth of the course brought: how much the loss fell from the fifth before."""
     losses = course(record)
     fifth = len(losses) // 5
-    if fifth < 2:
+    if fifth < 1:
         raise NotMeasured
     last, before = losses[-fifth:], losses[-2 * fifth : -fifth]
     return float(before.mean() - last.mean())
