@@ -146,3 +146,39 @@ def test_examples_may_come_one_by_one() -> None:
                 optimizer.step()
         assert watch.failure is None
         assert said(watch) == []
+
+
+WRITTEN_OUT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "squares": lambda z, y: ((z - y) ** 2).mean(),
+    "sizes": lambda z, y: (y - z).abs().mean(),
+    "root": lambda z, y: (z - y).pow(2).mean().sqrt(),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+def test_targets_that_are_broadcast_are_told_of_a_loss_that_is_written_out(name: str) -> None:
+    def loss_by(axis: int | None, of: int | None) -> Callable[[Any, Tensor], Tensor]:
+        def loss_of(z: Tensor, y: Tensor) -> Tensor:
+            z, y = z if axis is None else z.squeeze(axis), y.float()
+            return WRITTEN_OUT[name](z, y if of is None else y.unsqueeze(of))
+
+        return loss_of
+
+    def codes(loss_of: Callable[[Any, Tensor], Tensor]) -> list[str]:
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 1))
+        return [code for code, _ in said(watched(model, loss_of=loss_of, lr=0.02))][:1]
+
+    assert codes(loss_by(axis=1, of=None)) == codes(loss_by(axis=None, of=1)) == []
+    assert codes(loss_by(axis=None, of=None)) == codes(loss_by(axis=1, of=1)) == ["D233"]
+
+
+def test_distances_of_all_from_all_are_no_broadcast_targets() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 1))
+
+    def loss_of(z: Tensor, y: Tensor) -> Tensor:
+        return (z - z.T).pow(2).mean() + (z.squeeze(1) - y).pow(2).mean()
+
+    watch = watched(model, loss_of=loss_of, lr=0.02)
+    assert watch.record().loop.target_shape is None

@@ -41,14 +41,14 @@ class Answers:
         """What the loss was given."""
         if seen.activation is not None:  # by the loop, behind the network
             self.are_probabilities = seen.activation == "softmax"
+        target, output = seen.target_shape, seen.output_shape
+        if target is not None and output is not None and not seen.counts_classes:
+            self.broadcast = self.broadcast or ((target, output) if target != output else None)
         if seen.outputs is None or seen.targets is None or not seen.targets.numel():
             return
         if seen.counts_classes:
             self.outputs = seen.width
             self._look_at_labels(seen.targets)
-        elif self.broadcast is None and seen.output_shape != seen.target_shape:
-            assert seen.output_shape is not None and seen.target_shape is not None
-            self.broadcast = seen.target_shape, seen.output_shape
         if seen.name == "bce":
             least, most = map(float, seen.targets.aminmax())
             known = self.target_range or (least, most)

@@ -235,7 +235,19 @@ def _describe_distance(seen: LossSeen, node: Node, reduction: str) -> bool:
     if difference is None or kind_of(difference) not in ("Sub", "Rsub"):
         return False
     seen.name, seen.taken_for, seen.reduction = DISTANCES[kind_of(distance)], "logits", reduction
+    seen.output_shape, seen.target_shape = _all_with_all(difference)
     return True
+
+
+def _all_with_all(difference: Node) -> tuple[tuple[int, ...], tuple[int, ...]] | tuple[None, None]:
+    """The shapes of n outputs and n targets that make n × n differences, None of any others."""
+    if len(parents(difference)) == 1:  # targets have no graph
+        (outputs,) = parents(difference)
+        given, compared = (tuple(node._input_metadata[0].shape) for node in (outputs, difference))
+        n = compared[0] if len(compared) else 1
+        if n > 1 and compared == (n, n) and given in ((n,), (n, 1)):
+            return given, (n,) if given == (n, 1) else (n, 1)
+    return None, None
 
 
 def _unexpanded(targets: Tensor) -> tuple[int, ...]:
