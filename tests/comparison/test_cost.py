@@ -9,7 +9,6 @@ import pytest
 from descend.comparison.cost import (
     cores,
     examples_bytes,
-    free_bytes,
     measured_seconds,
     rows_of,
     run_bytes,
@@ -19,6 +18,7 @@ from descend.comparison.cost import (
     work_seconds,
 )
 from descend.intake import complete_with_examples
+from descend.memory import free_bytes
 from descend.network.architecture import architecture_of, parameters_of
 from descend.recipe import Recipe
 from descend.runs.edits import seeded
@@ -152,6 +152,6 @@ def test_a_probe_leaves_no_trace_in_what_is_trained() -> None:
 
 
 def test_the_machine_says_what_it_has() -> None:
-    """At least a core and some memory."""
+    """At least a core and some memory, unless the system keeps that to itself."""
     assert cores() >= 1
-    assert free_bytes() > 10 << 20
+    assert (free_bytes() or 1 << 30) > 10 << 20

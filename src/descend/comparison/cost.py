@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from time import perf_counter
 
 import torch
@@ -144,13 +143,3 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def free_bytes() -> int:
-    """The memory that is free now; four GiB where the system does not say."""
-    try:
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        kilobytes = next(line for line in text.splitlines() if line.startswith("MemAvailable"))
-        return int(kilobytes.split()[1]) * 1024
-    except (OSError, StopIteration):
-        return 4 << 30

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from descend.comparison.cost import cores, free_bytes
+from descend.comparison.cost import cores
 from descend.comparison.folder import ComparisonFolder
 from descend.comparison.goal import Goal
 from descend.comparison.plan import Plan, plan
@@ -17,10 +17,12 @@ from descend.comparison.search import Search, attempting, search_facts
 from descend.comparison.variants import Builder, Variant
 from descend.compute import device_named
 from descend.errors import RecipeError, RunError
+from descend.memory import free_bytes
 from descend.recipe.fields import plain
 from descend.recipe.names import nearest
 from descend.runs.facts import data_facts, setting
 
+UNKNOWN = 4 << 30  # bytes of memory, where the system does not say what is free
 MOST_RUNS = 10_000  # more networks than anybody wants by accident
 
 
@@ -44,7 +46,7 @@ def prepare(question: Question, means: Means, *, is_large_allowed: bool = False)
     builder = Builder(means.data, means.data_dir, question.metric, question.target)
     device = device_named(means.device)
     is_on_cpu = device.type == "cpu"
-    memory = means.memory or free_bytes() // 2
+    memory = means.memory or (free_bytes() or UNKNOWN) // 2
     processes = (means.processes or cores()) if is_on_cpu else 1
     variants, search = _first_variants(question, builder, memory, processes)
     _check_baseline(question.baseline, variants)

@@ -11,8 +11,11 @@ from jaxtyping import Float, Int64
 from torch import Generator, Tensor
 
 from descend.errors import NetworkError
+from descend.memory import require
 from descend.network.architecture import Architecture, parameters_of, statistics_of
 from descend.network.initialisers import LayerShape, draw
+
+COPIES = 2  # of the parameters: themselves and their gradient
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ class Stack:
                 f"the runs of a stack must have one shape and one seed each: {len(structures)} "
                 f"shapes, {len(seeds)} seeds for {len(architectures)} runs"
             )
-        runs = len(architectures)
+        runs, parameters = len(architectures), parameters_of(architectures[0])
+        if torch.device(device).type == "cpu":
+            require(COPIES * runs * parameters * dtype.itemsize)
         self.architectures = tuple(architectures)
         self.blocks = self.architectures[0]
         self.seeds = torch.tensor(seeds, dtype=torch.int64, device=device)
-        self.theta = torch.zeros(runs, parameters_of(self.blocks), dtype=dtype, device=device)
+        self.theta = torch.zeros(runs, parameters, dtype=dtype, device=device)
         self.gradient = torch.zeros_like(self.theta)
         self.statistics = self.theta.new_zeros(runs, statistics_of(self.blocks))
         self._make_views()
