@@ -96,6 +96,9 @@ class Lab(Part):
             self.comparison.check_variants(self.recipe.training.seed)
         return self
 
+    def __repr__(self) -> str:
+        return f"<Lab {self.name}: {self.title}>"
+
     @property
     def comparison(self) -> Compare:
         """What is compared over seeds: the lab's variants, if [compare] has none of its own.

@@ -94,6 +94,9 @@ class Comparison:
     results: Sequence[Result] = field(repr=False)
     variants: Sequence[Variant] = field(repr=False)
 
+    def __repr__(self) -> str:
+        return f"<Comparison of {self.name}, {self.status}: {self.conclusion}>"
+
     @property
     def table(self) -> polars.DataFrame:
         """One row for each network: variant, seed, how it ended and its final metrics."""

@@ -35,6 +35,12 @@ class Check:
     recipe: Recipe
     examination: Examination
 
+    def __str__(self) -> str:
+        return str(self.examination)
+
+    def __repr__(self) -> str:
+        return f"<Check of {self.name}: {self.examination.in_short}>"
+
     @property
     def findings(self) -> Any:
         """The findings, causes first."""

@@ -42,6 +42,7 @@ from descend.training.training import Training
 SHARE = 0.1  # of the planned steps until the first look, where nothing else is asked for
 FEWEST, MOST = 30, 2000  # steps of a first look: fewer show nothing, more are seldom needed
 LOOK_SECONDS, FEW = 8.0, 100  # of a CPU; steps that are looked at whatever they take
+OF_RUNS = ("run.json", "recipe.toml", "comparison.json")  # in the folder of a run, or of many
 LOW = 0.1  # of the loss of chance: what is below is no reason to try other rates
 
 Tell = Callable[[Progress], None]
@@ -66,6 +67,12 @@ class Diagnosis:
     cost: float = 0.0
     seconds: float = 0.0
     proof: Proof | None = None
+
+    def __str__(self) -> str:
+        return str(self.examination)
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis of {self.name}: {self.examination.in_short}>"
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -137,7 +144,7 @@ def as_run(given: Any) -> Run | None:
     """The run that is meant, if one is."""
     if isinstance(given, Run):
         return given
-    if isinstance(given, str | Path) and (Path(given) / "run.json").is_file():
+    if isinstance(given, str | Path) and any((Path(given) / name).is_file() for name in OF_RUNS):
         return Run.read(given)
     return None
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from descend.findings.finding import SEVERITIES, Finding, Margin
-from descend.findings.lines import counted
+from descend.findings.lines import counted, lines_of
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import Rule, rules
@@ -48,6 +48,19 @@ class Examination:
         ran, found = counted(len(self.ran), "check"), counted(len(self.findings), "finding")
         silent = f", {len(self.silent)} could not look" if self.silent else ""
         return f"{'healthy: ' if self.is_healthy else ''}{ran}, {found}{silent}"
+
+    def __str__(self) -> str:
+        told = ["\n".join(lines_of(finding)) for finding in self.findings]
+        return "\n\n".join([*told, self.summary])
+
+    def __repr__(self) -> str:
+        return f"<Examination: {self.in_short}>"
+
+    @property
+    def in_short(self) -> str:
+        """The names of what was found, and how many checks looked."""
+        names = [f"{finding.code} {finding.name}" for finding in self.findings]
+        return "; ".join([*names, self.summary])
 
     def to_json(self) -> dict[str, Any]:
         """This examination as plain data."""

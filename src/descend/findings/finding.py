@@ -83,6 +83,10 @@ class Finding:
     consequences: tuple[Finding, ...] = ()
     about: str | None = None
 
+    def __repr__(self) -> str:
+        place = f" in {self.place}" if self.place else ""
+        return f"<Finding {self.code} {self.name}{place}: {self.evidence}>"
+
     def with_consequences(self, findings: Sequence[Finding]) -> Finding:
         """This finding with those that follow from it listed below it."""
         return replace(self, consequences=(*self.consequences, *findings))

@@ -81,6 +81,11 @@ class RunFolder:
                 f"RUN must hold a network: {str(path)!r} is of a loop that was watched",
                 hint=f"`descend diagnose {path}` prints what was found in it",
             )
+        if (folder.path / "comparison.json").is_file():
+            raise RunError(
+                f"RUN must be the folder of a run: {str(path)!r} is one of a comparison",
+                hint=f"its networks are runs, too: those of each stack lie in {path}/stacks",
+            )
         if not folder.facts.is_file() or not folder.recipe.is_file():
             raise RunError(
                 f"RUN must be the folder of a run, with recipe.toml and run.json: {str(path)!r}",

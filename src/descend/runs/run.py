@@ -58,6 +58,12 @@ class Run:
     was_asked_to_stop: bool = False
     examination: Mapping[str, Any] | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        count = f"{len(self.results)} networks, the first: " if len(self.results) > 1 else ""
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
+        place = "in memory" if self.folder is None else str(self.folder)
+        return f"<Run of {self.recipe.data.source}, {self.status}: {count}{metrics}; {place}>"
+
     @cached_property
     def history_table(self) -> polars.DataFrame:
         """One row for each network (column `run`) and epoch."""
@@ -148,7 +154,12 @@ class Run:
         """The finished run of a folder; RunError where there is none."""
         folder = RunFolder.open(path)
         facts = folder.read_facts()
-        if not folder.weights.is_file() or "runs" not in facts:
+        if "runs" in facts and not folder.weights.is_file():
+            raise RunError(
+                f"RUN must hold its weights: {str(path)!r} is without {folder.weights.name}",
+                hint="restore the file, or train anew",
+            )
+        if "runs" not in facts:
             raise RunError(
                 f"RUN must be finished: {str(path)!r} is {facts.get('status', 'unknown')}",
                 hint=f"`descend resume {path}` finishes it",

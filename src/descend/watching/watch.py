@@ -62,6 +62,10 @@ class Watch:
         self._began = self._looked = 0.0
         self._look_takes = FIRST_LOOK
 
+    def __repr__(self) -> str:
+        seen = "" if self.examination is None else f": {self.examination.in_short}"
+        return f"<Watch of {self.name}, {self.status}{seen}>"
+
     def start(self) -> Self:
         """Watch from now on."""
         if self._is_on or self._is_over:

@@ -53,6 +53,10 @@ class Preflight:
     def __getitem__(self, check: str) -> Outcome:
         return next(outcome for outcome in self.outcomes if outcome.check == check)
 
+    def __repr__(self) -> str:
+        failed = f"failed: {', '.join(self.failed)}" if self.failed else "none failed"
+        return f"<Preflight of {self.name}: {len(self.outcomes)} checks, {failed}>"
+
     def __str__(self) -> str:
         return "\n".join(f"{one.verdict}: {one.name}: {one.sentence}" for one in self.outcomes)
 
