@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import descend
 from descend.data.sources import load
 from descend.errors import DataError, RecipeError, RunError
+from descend.memory import free_bytes
 from descend.recipe import Recipe
 from descend.training.training import Progress
 
@@ -343,3 +345,39 @@ def test_the_evaluated_training_loss_stands_beside_the_mean_of_the_steps() -> No
     last = run.history[-1]
     assert last["train/evaluated_loss"] == run.metrics["train/loss"]
     assert last["train/loss"] != last["train/evaluated_loss"]
+
+
+def test_results_print_themselves_in_a_line(tmp_path: Path) -> None:
+    """What a notebook shows below a cell: what it is of, how it ended, what came out."""
+    run = descend.train("xor", epochs=3, out=tmp_path)
+    compared = descend.compare("xor", vary={"training.lr": [0.1, 0.2]}, seeds=2, epochs=2, out=None)
+    checked = descend.check("digits", edits={"network.init": "normal"})
+    watch = descend.watch(nn.Linear(2, 1), out=None)
+    one_batch = descend.preflight("xor")
+    shown = [run, compared, checked, checked.examination, checked.findings[0], watch, one_batch]
+    for result in [*shown, *descend.labs()]:
+        assert repr(result).startswith(f"<{type(result).__name__}")
+        assert "\n" not in repr(result)
+        assert len(repr(result)) < 400
+    assert repr(run).startswith("<Run of xor, finished: train/loss ")
+    assert repr(run).endswith(f"; {run.folder}>")
+    assert "D101 init-too-large" in repr(checked)
+    assert "remedy" in str(checked)
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 2.5, "3", [], [1, 1], [-1]])
+def test_seeds_that_are_none_are_refused_in_a_sentence(seeds: Any) -> None:
+    with pytest.raises(descend.RecipeError, match="`seeds` must be how many, 1 or more, or which"):
+        descend.train("xor", seeds=seeds, out=None)
+
+
+def test_targets_that_are_a_single_value_are_refused_in_a_sentence() -> None:
+    with pytest.raises(descend.DataError, match="`y` must be a list of targets"):
+        descend.train({}, data=([[1.0], [2.0]], 4), out=None)
+
+
+@pytest.mark.skipif(free_bytes() is None, reason="this system does not say what memory is free")
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_made() -> None:
+    """Linux would promise the memory, and end the process when it is written to."""
+    with pytest.raises(MemoryError, match=r"GB of memory are needed: .* GB are free"):
+        descend.train("xor", edits={"network.hidden": [10**12]}, out=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -408,10 +408,14 @@ def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
     first = recipe.training.seed
     if seeds is None:
         return [first]
-    if isinstance(seeds, int):
-        seeds = range(first, first + seeds)
-    chosen = [plain(seed) for seed in seeds]
+    count = plain(seeds)
+    if isinstance(count, int) and count > 0:
+        return list(range(first, first + count))
+    chosen = [plain(seed) for seed in seeds] if isinstance(seeds, Iterable) else []
     is_seed = [isinstance(seed, int) and 0 <= seed < 2**63 for seed in chosen]
     if not chosen or not all(is_seed) or len(set(chosen)) < len(chosen):
-        raise RecipeError(f"`seeds` must be whole numbers, 0 or more, each once: {seeds!r}")
+        raise RecipeError(
+            f"`seeds` must be how many, 1 or more, or which, each once: {seeds!r}",
+            hint="seeds=20 trains twenty networks, seeds=[3, 7] two",
+        )
     return chosen

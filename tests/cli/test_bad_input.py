@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import struct
 from pathlib import Path
 
@@ -264,6 +265,30 @@ def test_a_run_with_a_broken_file(descend: Descend, name: str, content: bytes) -
     assert folder.name in listed.out
 
 
+def test_a_finished_run_without_its_weights_says_that_they_are_missing(descend: Descend) -> None:
+    folder = descend("train", "xor", "--epochs", "2").folder
+    (folder / "weights.safetensors").unlink()
+    missing = "is without weights.safetensors"
+    for told in (descend("evaluate", folder), descend("predict", folder, "0,1")):
+        assert_fails(told, missing, "train anew")
+    assert_fails(descend("diagnose", folder), missing)
+
+
+def test_a_comparison_is_no_run(descend: Descend) -> None:
+    """The verbs of a run say where the runs of a comparison lie."""
+    varied = ("--vary", "training.lr=0.1,0.2", "--seeds", "2", "--epochs", "2", "--json", "-q")
+    folder = descend("compare", "xor", *varied).document["comparison"]
+    for verb in ("predict", "evaluate", "diagnose"):
+        told = descend(verb, folder, *(["0,1"] if verb == "predict" else []))
+        assert_fails(told, "is one of a comparison", f"{folder}/stacks")
+
+
+def test_what_is_left_of_a_run_is_not_taken_for_a_folder_of_images(descend: Descend) -> None:
+    folder = descend("train", "xor", "--epochs", "2").folder
+    (folder / "run.json").unlink()
+    assert_fails(descend("diagnose", folder), "with recipe.toml and run.json")
+
+
 def test_resume_of_arrays_says_how(descend: Descend, of_arrays: Path) -> None:
     """The arrays of a run are not kept: they must be given again."""
     facts = (of_arrays / "run.json").read_text()
@@ -295,3 +320,21 @@ def test_an_unforeseen_error_is_a_sentence_too(
     assert (told.code, told.out) == (1, "")
     assert "error: descend itself has failed: ZeroDivisionError: a bug" in told.err
     assert "DESCEND_TRACEBACK" in told.err
+
+
+def test_an_interrupt_that_a_library_makes_another_error_of_is_one(
+    descend: Descend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the middle of an import can come out as whatever that import makes of it."""
+    from descend.recipe import Recipe
+
+    def fail(*_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise RecursionError from None
+
+    monkeypatch.setattr(Recipe, "edited", fail)
+    told = descend("train", "xor")
+    assert (told.code, told.out, told.err) == (130, "", "interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

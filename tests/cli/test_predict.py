@@ -176,7 +176,7 @@ def test_a_file_with_targets_shows_them(descend: Descend, xor: Path) -> None:
     ("given", "message"),
     [
         (["1"], "an index into train must be from 0 to 3: 7"),
-        (["1,2,3"], "an example must have 2 numbers: 3 were given"),
+        (["1,2,3"], "an example must have 2 numbers: '1,2,3' has 3"),
         (["nan,1"], "finite"),
         (["1,inf"], "finite"),
         (["one,two"], "'one,two' is neither numbers nor a file"),

@@ -6,8 +6,12 @@ Data go to stdout, talk to stderr. Exit 0 = done, 1 = error, 2 = findings, 130 =
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 
 import click
 
@@ -100,6 +104,11 @@ def main() -> None:
 
 def run() -> int:
     """Run the command line and return its exit code."""
+    with noting_interrupts() as interrupts:
+        return _run(interrupts)
+
+
+def _run(interrupts: list[int]) -> int:
     try:
         code = cli.main(prog_name="descend", standalone_mode=False)
         close_stdout()
@@ -115,10 +124,32 @@ def run() -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         say(str(error.__cause__ or error) or "interrupted")
         return INTERRUPTED
-    except MemoryError:
-        return fail("this needs more memory than there is", SMALLER)
+    except MemoryError as error:
+        return fail(str(error) or "this needs more memory than there is", SMALLER)
     except Exception as error:  # no user can act on a traceback
+        if interrupts:
+            say("interrupted")
+            return INTERRUPTED
         return unforeseen(error)
+
+
+@contextmanager
+def noting_interrupts() -> Iterator[list[int]]:
+    """Note each Ctrl-C: a library that is being imported may make any other error of it."""
+    noted: list[int] = []
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 SMALLER = "fewer seeds, smaller layers or a smaller batch need less"

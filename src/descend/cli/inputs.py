@@ -44,9 +44,9 @@ def read_arrays(path: Path, needs_y: bool) -> tuple[Any, Any]:
             arrays = {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise unreadable(path, error) from None
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError):
         raise DataError(
-            f"{path} must be a numpy file of numbers: {str(error) or 'it is empty'}",
+            f"{path} must be a numpy file of numbers: it is none, or holds other objects",
             hint="numpy.savez('mine.npz', x=x, y=y) writes one",
         ) from None
     missing = [name for name in (("x", "y") if needs_y else ("x",)) if name not in arrays]

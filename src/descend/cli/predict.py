@@ -13,6 +13,7 @@ from descend.cli.inputs import FILES, numbers_of, read_examples
 from descend.cli.output import say, tell_of_downloads
 from descend.cli.usage import WithNumbers
 from descend.errors import DataError, RunError
+from descend.findings.lines import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -125,8 +126,10 @@ def asked_of(
         )
     if len(values_given) != features:
         raise DataError(
-            f"an example must have {features} numbers: {len(values_given)} were given",
-            hint="they must be those that the network was trained on, in the same order",
+            f"an example must have {counted(features, 'number')}: "
+            f"{given!r} has {len(values_given)}",
+            hint="they must be those that the network was trained on, in the same order; an index "
+            "is a whole number, 0 or more",
         )
     return Asked([values_given])
 

@@ -140,6 +140,8 @@ def _task(y: NDArray[Any] | None, data: Data) -> str:
         )
     if y.size == 0:
         raise DataError("`y` must hold at least one target: it is empty")
+    if y.ndim == 0:
+        raise DataError("`y` must be a list of targets, one for each example: it is a single value")
     return data.task or infer_task(y)
 
 

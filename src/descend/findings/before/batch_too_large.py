@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from descend.findings.before.penalty_too_strong import batch_of
 from descend.findings.finding import Finding, Margin, Remedy
+from descend.findings.lines import counted
 from descend.findings.record import Record
 from descend.findings.rule import finding
 
@@ -37,7 +38,7 @@ def batch_too_large(record: Record) -> Finding | Margin | None:
         evidence=f"batches of {given} of {examples:,} examples, {steps:,} steps",
         numbers={"batch": batch, "steps": float(steps), "examples": float(examples)},
         healthy=f"{FEW} steps or more",
-        cause=f"{record.steps_per_epoch:,} steps are all that an epoch has",
+        cause=f"{counted(record.steps_per_epoch, 'step')} an epoch is all that there is",
         severity="warning" if is_few else "note",
         confidence=0.7,
         remedies=[Remedy({"training.batch_size": min(32, examples)}, "more steps in each epoch")],
