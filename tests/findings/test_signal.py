@@ -15,7 +15,7 @@ from descend.findings.finding import Finding
 from descend.findings.measured import NotMeasured
 from descend.findings.profile import Profile
 from descend.findings.record import Record
-from descend.findings.signal import held_out_signal, signal_of
+from descend.findings.signal import carried_over, held_out_signal, signal_of
 from descend.recipe.model import Data
 from tests.findings.scenes import found, noise
 
@@ -117,3 +117,15 @@ def test_a_rate_that_moves_nothing_is_no_lack_of_signal() -> None:
     diagnosis = diagnose(recipe, data=(x, (x[:, 0] > 0).astype(np.int64)))
     assert found(diagnosis, "D209")
     assert "D140" not in {one.code for one in diagnosis.findings}
+
+
+def test_targets_far_from_zero_carry_over_to_held_out_ones() -> None:
+    """Both in units of one spread: targets around 500 differ by no more than targets around 0."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    y = x[:, :1] + 0.3 * rng.normal(size=(400, 1))
+    scales = {"scale": "none", "target_scale": "none"}
+    data = Data.model_validate({"source": "arrays", "validation": 0, "test": 0.3, **scales})
+    near, far = (carried_over(profile_of(from_arrays(x, one, data))) for one in (y, y + 500))
+    assert near > 0.5
+    assert far == pytest.approx(near, abs=0.01)  # float32 keeps five digits of 500

@@ -12,6 +12,7 @@ from descend.findings.record import Record
 
 SHORT = 0.1  # of accuracy or r²: so much better a simple model may be
 TIMES = 2.0  # standard errors
+SURE_TIMES = 3.0  # of the better one of two models
 ENOUGH = 50  # held-out examples: fewer judge nothing
 LOW = 0.3  # of the loss of chance
 HALF = 0.5  # of the way that the simple model comes
@@ -115,6 +116,16 @@ def held_out_above_chance(record: Record) -> bool:
             error = math.sqrt(max(chance * (1 - chance), 0.05) / examples)
             return record.metric(f"{split}/{name}") > chance + 2 * error
     raise NotMeasured
+
+
+def simple_above_chance(record: Record) -> bool:
+    """Whether a simple model knows more of examples that it has not seen than chance gives."""
+    scores = scores_of(record)
+    if not scores or record.profile.task not in ("binary", "multiclass", "regression"):
+        return False
+    chance = 0.0 if record.profile.task == "regression" else chance_accuracy(record)
+    error = math.sqrt(max(chance * (1 - chance), 0.05) / record.baselines["examples"])
+    return max(scores.values()) > chance + SURE_TIMES * error
 
 
 def progress(record: Record) -> float:

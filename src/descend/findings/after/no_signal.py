@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+from descend.findings.course import LEARNS, scale
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.measured import known
+from descend.findings.measured import NotMeasured, known
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.signal import SURE, signal_of
 
 LEARNT = 0.5  # of the way from chance to perfection, on training examples
 TIMES = 2.0  # standard errors
@@ -18,12 +20,14 @@ def no_signal(record: Record) -> Finding | Margin | None:
     """The network knows its training examples, and of others no more than chance.
 
     What it looks at: accuracy (or r²) on training examples and on held-out ones, beside that of a
-    constant answer, with the standard error of as many examples; and that no simple model does
-    better.
+    constant answer, with the standard error of as many examples; the held-out loss beside that of a
+    constant answer; and that no simple model does better, nor tells targets from shuffled ones.
     Why it matters: the inputs tell nothing of the targets, or the two do not belong together:
     shuffled rows, wrong labels.
     Remedy: look at the data: do inputs and targets stand in the same order?
-    Not a fault: a held-out score that is low but above chance.
+    Not a fault: inputs that simple models know targets by, which shuffled targets are not; a
+    held-out score that is low but above chance; one that could not show more, since
+    the largest class is nearly all there is, or the examples are few.
     Reference: Zhang et al. 2017.
     """
     if not record.is_over or record.status == "diverged":
@@ -32,14 +36,17 @@ def no_signal(record: Record) -> Finding | Margin | None:
     name = "accuracy" if is_classes else "r2"
     chance = known(record.profile.chance_accuracy) if is_classes else 0.0
     split = "test" if f"test/{name}" in record.metrics else "validation"
+    if record.metrics.get(f"{split}/loss", math.inf) < LEARNS * scale(record):
+        return None
     own, other = record.metric(f"train/{name}"), record.metric(f"{split}/{name}")
     examples = record.profile.examples[split]
     error = math.sqrt(max(chance * (1 - chance), 0.05) / examples)
     limit = chance + TIMES * error
-    if own < chance + LEARNT * (1 - chance) or other > limit or examples < 30:
+    could_show = own > limit + TIMES * error
+    if own < chance + LEARNT * (1 - chance) or other > limit or examples < 30 or not could_show:
         return Margin(f"{split} {name} above chance", other - chance, TIMES * error)
     simple = [record.baselines.get(f"{model}/{name}", 0.0) for model in ("neighbours", "linear")]
-    if max(simple) > limit + TIMES * error:
+    if max(simple) > limit + TIMES * error or _is_there(record):
         return None
     return Finding(
         evidence=f"{name} {own:.3g} on training examples, {other:.3g} on {split} examples; chance "
@@ -52,3 +59,11 @@ def no_signal(record: Record) -> Finding | Margin | None:
         if split == "validation"
         else [],
     )
+
+
+def _is_there(record: Record) -> bool:
+    """Whether targets go with their inputs better than shuffled ones do, beyond doubt."""
+    try:
+        return signal_of(record.profile).chance <= SURE
+    except NotMeasured:
+        return False

@@ -8,7 +8,7 @@ from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
 from descend.findings.signal import NONE, signal_of
-from descend.findings.standing import held_out_above_chance
+from descend.findings.standing import held_out_above_chance, simple_above_chance
 
 
 @finding(
@@ -22,7 +22,8 @@ def inputs_without_signal(record: Record) -> Finding | Margin:
 
     What it looks at: what nearest neighbours and a linear model know of each training target from
     the other pairs, beside what they know after the targets were shuffled, a hundred times. And,
-    once networks were trained, whether these know more of held-out examples than chance does.
+    once networks were trained, whether these know more of held-out examples than chance does, or
+    simple models that were given all examples.
     Why it matters: where inputs and targets do not go together, a network can learn by heart or
     nothing; no rate and no number of units makes up for it.
     Remedy: look at the data: do inputs and targets stand in the same order, does the label mean
@@ -50,8 +51,10 @@ def inputs_without_signal(record: Record) -> Finding | Margin:
 
 
 def _learns_more(record: Record) -> tuple[bool, bool]:
-    """Whether networks know held-out examples better than chance; whether that is known at all."""
+    """Whether held-out examples are known better than chance; whether that is known at all."""
     try:
+        if simple_above_chance(record):
+            return True, True
         if record.is_over:
             return held_out_above_chance(record), True
         if record.status == "planned":
