@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from descend.findings.before.equal_units import are_alike
 from descend.findings.beginnings import drawn, suited_init
 from descend.findings.finding import Finding, Remedy
 from descend.findings.measured import known
@@ -22,7 +23,8 @@ def one_sided_init(record: Record) -> list[Finding]:
     Why it matters: units of one sign all grow and fall together, so that they begin nearly equal;
     sums of many inputs of one sign saturate sigmoid and tanh, and negative ones kill ReLU.
     Remedy: weights on both sides of 0: `init = "xavier_uniform"` or `"he_normal"`.
-    Not a fault: a layer of so few weights that chance may give them one sign.
+    Not a fault: a layer of so few weights that chance may give them one sign. Units with equal
+    weights have a page of their own.
     Reference: LeCun, Bottou, Orr & Müller 1998, "Efficient BackProp".
     """
     return [
@@ -45,8 +47,7 @@ def is_one_sided(layer: Layer) -> bool:
     has_one_sign = known(layer.least) > 0 or known(layer.most) < 0
     weights = layer.fan_in * layer.fan_out
     least = BY_CHANCE // 3 if layer.init in NAMED else BY_CHANCE
-    differs = known(layer.units_differ) > 0
-    return has_one_sign and weights >= least and layer.fan_out > 1 and differs
+    return has_one_sign and weights >= least and layer.fan_out > 1 and not are_alike(layer)
 
 
 def _edits(record: Record, layer: Layer) -> dict[str, object]:

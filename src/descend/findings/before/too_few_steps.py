@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from descend.findings.before.rate_too_small import FAR_BELOW, reach, usual_rate
+from descend.findings.before.rate_too_small import FAR_BELOW, MOVES, reach, usual_rate
 from descend.findings.finding import Finding, Margin, Remedy
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
@@ -22,13 +22,15 @@ def too_few_steps(record: Record) -> Finding | Margin | None:
     What it looks at: the first update beside the weights, times the planned steps.
     Why it matters: what is scored in the end is nearly the network that was drawn.
     Remedy: more epochs, or smaller batches, which make more steps of each.
-    Not a fault: short trainings whose steps are long.
+    Not a fault: short trainings whose steps are long; weights that thousands of such steps would
+    not move either, which is the rate's doing, or a bound on the gradient's.
     """
     training = record.training
     moved = reach(record)
     if training.schedule is not None or not training.lr or not moved:
         raise NotMeasured
     is_rate = training.lr * FAR_BELOW < usual_rate(training.optimizer)
+    is_rate |= moved * AIM / record.planned_steps < MOVES
     if moved >= NEEDED or record.planned_steps >= FEW or is_rate:
         return Margin("way of the weights in all steps, beside their size", moved, NEEDED)
     epochs = math.ceil(AIM / record.steps_per_epoch)
