@@ -19,10 +19,14 @@ FIRST = 10  # samples
 BEHIND = 0.05  # of accuracy or r²
 EPOCHS = 12  # so many epochs' means tell more than single steps do
 PARTS = 50  # of a loop that has no epochs
+RISE = 0.25  # of the least held-out loss
+OF_CHANCE = 0.05  # of the loss of chance
 
 
 def course(record: Record) -> Numbers:
     """The training loss as it went, the least noisy that there is: (points,)."""
+    if record.known_loop is not None and record.known_loop.takes_turns:  # there is no such loss
+        raise NotMeasured
     means = record.curves.get("train/loss")
     if means is not None and (len(means) >= EPOCHS or _tell_more(means, record)):
         return means
@@ -144,6 +148,31 @@ def path_length(record: Record, number: int) -> float:
         raise NotMeasured
     spans = np.diff(record.steps, append=record.steps[-1] + 1)[finite]
     return float(np.average(ratios[finite], weights=spans)) * record.planned_steps
+
+
+def held_out_course(record: Record) -> tuple[str, Numbers]:
+    """The smoothed loss on held-out examples, and which ones these are."""
+    split = "validation" if "validation/loss" in record.curves else "test"
+    return split, smooth(record.curve(f"{split}/loss"))
+
+
+def least_held_out(record: Record) -> float:
+    """The least held-out loss, or that of an answer without inputs, which is there for free."""
+    return min(float(held_out_course(record)[1].min()), scale(record))
+
+
+def has_risen(loss: float, least: float, record: Record) -> bool:
+    """Whether a held-out loss is above the least one by what matters."""
+    return loss - least >= max(RISE * least, OF_CHANCE * scale(record))
+
+
+def smooth(values: Numbers) -> Numbers:
+    """Means of as many neighbours as a tenth of the values."""
+    width = max(1, len(values) // 10)
+    if width == 1:
+        return values
+    means: Numbers = np.convolve(values, np.full(width, 1 / width), mode="valid")
+    return means
 
 
 def is_poor(record: Record) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from descend.findings.course import LEARNS, end_loss, keeps_up, same_steps, scale
+from descend.findings.course import end_loss, is_stuck, keeps_up, same_steps, scale
 from descend.findings.finding import Finding, Margin, Remedy
 from descend.findings.record import Record
 from descend.findings.rule import finding
@@ -22,20 +22,17 @@ def over_regularised(record: Record) -> Finding | Margin | None:
     them: how far its training loss has come after as many steps, beside the training itself.
     Why it matters: what is to keep a network from learning by heart keeps it from learning.
     Remedy: none of it, or a tenth.
-    Not a fault: a training loss that is somewhat higher, which regularisation is made for.
+    Not a fault: a training loss that is somewhat higher, which regularisation is made for; one that
+    is higher at first, while the training may still come down: until its end only what a fork at
+    ten times the rate has not left either is a fault.
     """
     fork = record.fork("no regularisation")
     own = end_loss(record) if record.is_over else same_steps(record, fork)
     own = min(own, record.metrics.get("train/loss", math.inf))
     unit = scale(record)
     gap = own - fork.end
-    stuck = own > LEARNS * unit
-    if (
-        fork.end > RATIO * own
-        or gap < GAP * unit
-        or not (record.is_over or stuck)
-        or keeps_up(record)
-    ):
+    is_better = fork.end < RATIO * own and gap > GAP * unit
+    if not is_better or not (record.is_over or is_stuck(record)) or keeps_up(record):
         return Margin("what no regularisation gains, beside chance", gap / unit, GAP)
     edits = _without(record)
     return Finding(

@@ -6,13 +6,19 @@ import math
 
 import numpy as np
 
-from descend.findings.course import scale
+from descend.findings.course import (
+    OF_CHANCE,
+    RISE,
+    has_risen,
+    held_out_course,
+    least_held_out,
+    scale,
+    smooth,
+)
 from descend.findings.finding import Finding, Margin, edit
-from descend.findings.record import Numbers, Record
+from descend.findings.record import Record
 from descend.findings.rule import finding
 
-RISE = 0.25  # of the least held-out loss
-OF_CHANCE = 0.05
 TIMES = 2.0  # standard errors
 WIDE, GAP_TIMES = 0.1, 3.0  # a gap that is no matter of taste, and none of chance
 LOW = 0.1  # of the loss of chance: what is below is learnt by heart
@@ -31,21 +37,20 @@ def overfitting(record: Record) -> Finding | Margin | None:
     Remedy: early stopping, fewer epochs, dropout, `l2`, more examples, a smaller network.
     Not a fault: a gap as such, under a loss that has not risen; a loss that rises while the share
     of right answers stays and is near that of the training examples, which is a network that grows
-    too sure: that is a note.
+    too sure: that is a note. Nor is a rise from which early stopping went back to the best weights.
     Reference: Prechelt 1998.
     """
     if not record.is_over or record.status == "diverged":
         return None
-    split = "validation" if "validation/loss" in record.curves else "test"
-    held_out = _smooth(record.curve(f"{split}/loss"))
-    training = record.curve("train/loss")
-    unit, last = scale(record), float(held_out[-1])
-    least = min(float(held_out.min()), unit)  # an answer that ignores the inputs is there for free
-    rise, at = last - least, int(held_out.argmin())
+    split, held_out = held_out_course(record)
+    training, unit, at = record.curve("train/loss"), scale(record), int(held_out.argmin())
+    # the best weights may have been kept
+    last = min(float(held_out[-1]), record.metrics.get(f"{split}/loss", math.inf))
+    least = least_held_out(record)
     fell = training[-1] < training[round((at + 0.5) / len(held_out) * (len(training) - 1))]
     is_learnt = training[-1] < LOW * unit or (fell and training[-1] < HALF * unit)
-    if rise < RISE * least or rise < OF_CHANCE * unit or not is_learnt:
-        return Margin("rise of the held-out loss beside chance", rise / unit, OF_CHANCE)
+    if not has_risen(last, least, record) or not is_learnt:
+        return Margin("rise of the held-out loss beside chance", (last - least) / unit, OF_CHANCE)
     name, gap, error = _gap(record, split)
     if gap < TIMES * error:
         return Margin("training examples answered better, in standard errors", gap / error, TIMES)
@@ -56,7 +61,7 @@ def overfitting(record: Record) -> Finding | Margin | None:
     return Finding(
         severity=None if is_worse else "note",
         evidence=f"{split} loss {least:.4g} after {share:.0%} of the epochs, {last:.4g} at the end"
-        + (f"; {name} {gap:+.3g} ± {TIMES * error:.2g} on training examples" if name else ""),
+        + _beside(record, name, split),
         numbers={"least": least, "last": last, "gap": gap, "error": error},
         healthy=f"a rise below {RISE:.0%}",
         cause=f"what it learnt after epoch {epochs:,} holds for the training examples alone",
@@ -71,14 +76,6 @@ def overfitting(record: Record) -> Finding | Margin | None:
     )
 
 
-def _smooth(values: Numbers) -> Numbers:
-    """Means of as many neighbours as a tenth of the values."""
-    width = max(1, len(values) // 10)
-    if width == 1:
-        return values
-    return np.convolve(values, np.full(width, 1 / width), mode="valid")
-
-
 def _gap(record: Record, split: str) -> tuple[str, float, float]:
     """By how much training examples are answered better, and the standard error of that."""
     for name in ("accuracy", "r2"):
@@ -86,6 +83,15 @@ def _gap(record: Record, split: str) -> tuple[str, float, float]:
         if own is not None and other is not None:
             return name, own - other, _error(other, record.profile.examples[split])
     return "", math.nan, math.nan
+
+
+def _beside(record: Record, name: str, split: str) -> str:
+    """Both scores, and of how many examples the held-out one is."""
+    if not name:
+        return ""
+    own, other = (record.metric(f"{part}/{name}") for part in ("train", split))
+    examples = record.profile.examples[split]
+    return f"; {name} {own:.3g} on training, {other:.3g} on {examples:,} {split} examples"
 
 
 def _error(value: float, examples: int) -> float:
@@ -98,11 +104,11 @@ def _lost(record: Record, split: str, at: int) -> bool:
     examples = record.profile.examples[split]
     accuracy = record.curves.get(f"{split}/accuracy")
     if accuracy is not None and not np.isnan(accuracy).all():
-        course = _smooth(accuracy[~np.isnan(accuracy)])
+        course = smooth(accuracy[~np.isnan(accuracy)])
         best, last = float(course[min(at, len(course) - 1)]), float(course[-1])
         return best - last > max(0.01, TIMES * _error(best, examples))
     r2 = record.curves.get(f"{split}/r2")
     if r2 is not None and not np.isnan(r2).all():
-        course = _smooth(r2[~np.isnan(r2)])
+        course = smooth(r2[~np.isnan(r2)])
         return float(course[min(at, len(course) - 1)] - course[-1]) > 0.05
     return True

@@ -9,6 +9,7 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Numbers, Record
 from descend.findings.rule import finding
+from descend.findings.standing import does_well
 from descend.findings.unforked import blocks, is_watched
 
 SWING = 0.1  # of the loss of chance: half the way between a peak and a valley
@@ -26,7 +27,8 @@ def oscillation(record: Record) -> Finding | Margin | None:
     some steps each, beside what the noise of single batches makes of them.
     Why it matters: where such a training ends is chance.
     Remedy: a smaller rate, larger batches, a rate that decays, less momentum.
-    Not a fault: swings around a loss that is low, or a few spikes that are made good again.
+    Not a fault: swings around a loss that is low, or a few spikes that are made good again; those
+    of dropout and small batches, where the network knows in the end what there is to know.
     """
     if record.status == "diverged":
         return None
@@ -37,7 +39,7 @@ def oscillation(record: Record) -> Finding | Margin | None:
     swing = float(np.median(np.abs(step))) / 2
     relative = swing / scale(record)
     is_small = swing < OF_LEVEL * float(np.median(half)) / 2 or swing < TIMES * noise
-    if relative < SWING or turns < TURNS or is_small:
+    if relative < SWING or turns < TURNS or is_small or does_well(record):
         return Margin("swing of the loss beside chance", relative, SWING)
     return Finding(
         evidence=f"the loss swings by ±{swing:.3g} around {np.median(half):.3g}",

@@ -15,7 +15,10 @@ from descend.findings.course import (
     end_loss,
     forks_of,
     gradient_size,
+    has_risen,
+    held_out_course,
     keeps_up,
+    least_held_out,
     path_length,
     same_steps,
     scale,
@@ -26,6 +29,7 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.standing import does_well
 from descend.findings.unforked import (
     SHORT,
     falls_steadily,
@@ -56,7 +60,8 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     Why it matters: the network stays as it was drawn.
     Remedy: the rate of the best fork.
     Not a fault: a plateau that is left in time; a loss that is low at the end, though another rate
-    is faster; small steps of a network that has converged.
+    is faster; a network that knows in the end what there is to know, or whose held-out loss has
+    risen by then; small steps of a network that has converged.
     """
     lr = record.training.lr
     if not lr:
@@ -89,6 +94,8 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     end = end_loss(record) if record.is_over else _expected_end(record)
     if end < (LEFT if record.is_over else LEARNS) * unit or keeps_up(record):
         return Margin("loss beside chance", end / unit, LEFT)
+    if does_well(record) or _is_past_its_best(record):
+        return None
     learnt_nothing = record.is_over and end > LEARNS * unit
     is_far = end - best > (SOME if learnt_nothing else GAP) * unit
     if not is_far or best > (1.0 if learnt_nothing else RATIO) * end or best > LEARNS * unit:
@@ -101,6 +108,16 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
         lr * FACTORS[change],
         {"loss": end, "faster_loss": best},
     )
+
+
+def _is_past_its_best(record: Record) -> bool:
+    """Whether held-out examples are answered worse than before: it has gone too far already."""
+    try:
+        losses = held_out_course(record)[1]
+    except NotMeasured:
+        return False
+    is_worse = has_risen(float(losses[-1]), least_held_out(record), record)
+    return record.is_over and is_worse and int(losses.argmin()) > 0
 
 
 def _lost(record: Record) -> Finding:
