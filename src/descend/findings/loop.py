@@ -19,8 +19,10 @@ class Loop:
 
     passes, backwards, steps: how many there were; optimizers: how many were given or seen to step
     over parameters of the module.
-    stale: the share of backward passes that were added to a gradient which an earlier step had used
-    already; stale_size: what was left, in sizes of what was added, at the last such sample.
+    aside: backward passes behind a step and before a pass, of networks that nobody saw called.
+    stale: of the steps of one optimizer, the largest such share, after a backward pass that was
+    added to a gradient which an earlier step had used already; stale_size: what was left, in sizes
+    of what was added, at the last such sample.
     early: the share of steps taken after a pass and before its backward pass.
     empty: the share of steps that found no gradient in any parameter.
     outside: parameters that got a gradient and that no optimizer has; frozen: that ask for none.
@@ -48,6 +50,7 @@ class Loop:
     passes: int = 0
     backwards: int = 0
     steps: int = 0
+    aside: int = 0
     optimizers: int = 0
     stale: float | None = None
     stale_size: float | None = None
@@ -71,6 +74,14 @@ class Loop:
     are_probabilities: bool | None = None
     has_lost_inputs: bool = False
     renewed: float | None = None
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether several optimizers step in turn, each along a loss of its own, as adversaries do.
+
+        None of these losses tells of the whole.
+        """
+        return self.optimizers > 1 and self.backwards + self.aside >= self.steps > 0
 
 
 class Seen:

@@ -19,9 +19,10 @@ from descend.watching.order import Order, Share
 class Conduct:
     """All that is counted.
 
-    stale, empty: of sampled steps; stale_size: see Loop. along: cosines between sampled steps and
-    the gradient of the loss. with_gradient: names of parameters that ever had a gradient which was
-    not there at_first, before anybody watched; is_given_gradients: a step found some that no
+    stale, empty: of sampled steps, the first by the least id of the parameters that an optimizer
+    moved, for several may take turns; stale_size: see Loop. along: cosines between sampled steps
+    and the gradient of the loss. with_gradient: names of parameters that ever had a gradient which
+    was not there at_first, before anybody watched; is_given_gradients: a step found some that no
     backward pass has left, as `torch.autograd.grad` gives them. owned: ids of the parameters that
     optimizers have. called: modules. trained, asked: in which share of the passes with and without
     a backward pass a module was in the other mode; looked: at how many passes it was looked last.
@@ -31,7 +32,7 @@ class Conduct:
     order: Order = field(default_factory=Order)
     graphs: Graphs = field(default_factory=Graphs)
     answers: Answers = field(default_factory=Answers)
-    stale: Share = field(default_factory=Share)
+    stale: dict[int, Share] = field(default_factory=dict)
     stale_size: float | None = None
     empty: Share = field(default_factory=Share)
     along: list[float] = field(default_factory=list)
@@ -75,8 +76,9 @@ class Conduct:
             passes=order.passes,
             backwards=order.backwards or (order.steps if self.is_given_gradients else 0),
             steps=order.steps,
+            aside=order.aside,
             optimizers=self.optimizers,
-            stale=self.stale.value,
+            stale=max((one.times / one.of for one in self.stale.values() if one.of), default=None),
             stale_size=self.stale_size,
             early=order.early / order.steps if order.steps else None,
             empty=self.empty.value,

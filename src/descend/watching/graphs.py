@@ -16,6 +16,9 @@ class Mark:
 class Graphs:
     """Marks of the graphs of sampled steps, known by weak references only.
 
+    A variable holds the last graph until it is set anew, however late: kept are those of which
+    several are old at the same time.
+
     now: says at which step the loop is.
     """
 
@@ -32,12 +35,16 @@ class Graphs:
 
     def _end(self, began: int, mark: weakref.ref[Mark]) -> None:
         self._alive.pop(mark, None)
-        self._lives.append(self.now() - began)
+        now = self.now()
+        is_one_of_many = now - next(iter(self._alive.values()), now) >= LATER
+        self._lives.append(now - began if is_one_of_many else 0)
 
     @property
     def kept(self) -> tuple[int, int] | None:
         """How many lived for so many steps, and of how many that is; None before any could."""
         ages = [self.now() - began for began in list(self._alive.values())]
-        old = [age for age in [*self._lives, *ages] if age >= LATER]
+        waiting = [age for age in ages if age >= LATER]
+        old = [age for age in self._lives if age >= LATER]
+        old += waiting if len(waiting) > 1 else []
         of = len(self._lives) + sum(age >= LATER for age in ages)
         return (len(old), of) if of else None

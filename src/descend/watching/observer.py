@@ -82,6 +82,7 @@ class Observer:
         self._before_steps: RemovableHandle | None = None
         self._has_closure = False
         self._asked = 0
+        self._turn: set[int] = set()
         self._is_foreign = False
         self._keep_loss: Callable[[float], None] | None = None
         self._last_optimizer: Callable[[], Optimizer | None] = lambda: None
@@ -189,6 +190,9 @@ class Observer:
         order = self.order
         self._is_foreign = order.stepped and not order.awaits and order.passes > 0
         if self._is_foreign:  # behind a step and before a pass there is nothing of this network
+            order.aside += 1
+            if self._sample is not None:  # nobody knows what it has added to which gradient
+                self._sample.leftovers.carried.clear()
             return
         if self.step < 0 or (order.stepped and not order.passes):
             self._next_step()
@@ -332,6 +336,9 @@ class Observer:
         self.seen.keep(sample)
         self.budget.pay(begin)
         self.budget.settle(sample.step)
+        if sample.turn == self._turn and len(sample.turn) < self.optimizers.count:
+            self.budget.due += 1  # optimizers take turns: the next sample is of another one's
+        self._turn = sample.turn
         self.sampled()
 
     def _learn_anatomy(self) -> None:

@@ -33,7 +33,7 @@ class Order:
     many backward passes there were since the last step.
     moves_by_hand: weights were seen to move without an optimizer.
     early: of the steps, those between a pass and its backward pass; renewed: those of optimizers
-    that had not stepped before.
+    that had not stepped before; aside: backward passes behind a step and before a pass.
     """
 
     passes: int = 0
@@ -47,6 +47,7 @@ class Order:
     early: int = 0
     was_early: bool = False
     renewed: int = 0
+    aside: int = 0
 
     def began_pass(self) -> None:
         """A forward pass in training has begun."""

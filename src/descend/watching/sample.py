@@ -18,6 +18,7 @@ from descend.watching.graph import Node
 from descend.watching.leftovers import Leftovers
 from descend.watching.losses import LossSeen, loss_value, read_criterion, read_losses
 from descend.watching.movement import Movement, is_zero
+from descend.watching.order import Share
 from descend.watching.origins import given_to
 from descend.watching.samples import Row, values_of
 from descend.watching.tensors import first_tensor, tensors_in
@@ -28,6 +29,7 @@ class Sample:
 
     A step may have several forward and backward passes; activities are those of the last forward
     pass before the first backward pass, the loss is the mean of all.
+    turn: whose it was: of each optimizer that stepped, the least id of its parameters.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Sample:
         self.dropout: dict[int, float] = {}
         self.losses: list[LossSeen] = []
         self.backwards = 0
+        self.turn: set[int] = set()
         self.movement, self.leftovers = Movement(anatomy), Leftovers(anatomy.parameters)
         self._forward: ForwardPass | None = None
         self._handles: list[RemovableHandle] = []
@@ -174,12 +177,17 @@ class Sample:
     def _judge_leftovers(self, ids: set[int] | None = None) -> None:
         if self.backwards and (judged := self.leftovers.judge(ids)) is not None:
             is_stale, size = judged
-            self.conduct.stale.add(is_stale)
+            key = min(ids, default=0) if ids else 0
+            is_known = key in self.conduct.stale
+            share = self.conduct.stale.setdefault(key, Share())
+            if is_known or is_stale:  # it may be the first step of one of several optimizers
+                share.add(is_stale)
             self.conduct.stale_size = size if is_stale else self.conduct.stale_size
 
     @torch.no_grad()
     def end_step(self, ids: set[int]) -> None:
         """An optimizer has moved the parameters with these ids."""
+        self.turn.add(min(ids, default=0))
         self._judge_leftovers(ids)  # of what a closure has done
         self._end()
 

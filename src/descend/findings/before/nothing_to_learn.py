@@ -16,9 +16,11 @@ def nothing_to_learn(record: Record) -> Finding | None:
     What it looks at: the counts of the classes, the spread of each target and of each feature.
     Why it matters: a network that learns the one answer is always right and knows nothing.
     Remedy: examples of every class; the column that was meant as the target.
-    Not a fault: classes that are rare.
+    Not a fault: classes that are rare; one of the answers that adversaries train with in turn.
     """
     profile = record.profile
+    if record.known_loop is not None and record.known_loop.takes_turns:
+        return None
     counts, targets = profile.class_counts, profile.raw_targets
     if counts is not None and counts.max() == counts.sum():
         only = int(np.argmax(counts))
