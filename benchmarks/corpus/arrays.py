@@ -28,6 +28,7 @@ from .cases import Case
 from .reasons import Inexpressible, Unavailable
 
 Array = NDArray[Any]
+Roots = tuple[Path | None, ...]
 GENERATORS = "generators.py"
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # beside the project, where it is there
 HELD_OUT = ("validation", "test")
@@ -91,7 +92,7 @@ def _made(case: Case, folder: Path, data_dir: Path | None, seed: int) -> Arrays:
     tree = dict(case.tree)
     data = tree["data"]
     if data["kind"] in ("mnist", "fashion_mnist"):
-        tree["data"] = _inline(data, data_dir, seed)
+        tree["data"] = _inline(data, (data_dir, SHARED / "data", folder.parent / "data"), seed)
     try:
         made = generators.load(tree, seed=seed)
     except generators.Unavailable as error:
@@ -154,9 +155,9 @@ def _classes(arrays: Arrays, task: str) -> tuple[Array, Array, list[str] | None]
     return y, y_held_out, [f"class {number}" for number in range(count)]
 
 
-def _inline(data: Mapping[str, Any], data_dir: Path | None, seed: int) -> dict[str, Any]:
+def _inline(data: Mapping[str, Any], roots: Roots, seed: int) -> dict[str, Any]:
     """The images as data that the generator knows: it splits them and prepares them."""
-    images, labels, test_images, test_labels = _images(data["kind"], data_dir)
+    images, labels, test_images, test_labels = _images(data["kind"], roots)
     if "label_noise" in data:
         labels = _noisy(labels, data["label_noise"], seed)
     x = np.concatenate([images[: data["n_train"]], test_images[: data.get("n_val", 0)]])
@@ -179,8 +180,8 @@ def _noisy(labels: Array, noise: str, seed: int) -> Array:
 
 
 @cache
-def _images(kind: str, data_dir: Path | None) -> tuple[Array, Array, Array, Array]:
-    for place in [*search_places(kind, data_dir), *search_places(kind, SHARED / "data")]:
+def _images(kind: str, roots: Roots) -> tuple[Array, Array, Array, Array]:
+    for place in (place for root in roots for place in search_places(kind, root)):
         if (files := find(place)) is not None:
             train, test = read_pair(files[0], files[1], 10), read_pair(files[2], files[3], 10)
             if tuple(train[1][:10].tolist()) == PUBLISHED[kind].first_labels:
