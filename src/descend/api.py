@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -48,9 +48,8 @@ from descend.intake import (
 from descend.laboratory import LabResult, find_lab, labs
 from descend.network.torch_reader import from_sequential
 from descend.recipe import Recipe
-from descend.recipe.fields import plain
 from descend.runs.assignment import OVER, carry_out
-from descend.runs.edits import recipes_of, seeded
+from descend.runs.edits import recipes_of, seeded, seeds_of
 from descend.runs.facts import data_facts, first_facts
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
@@ -120,7 +119,7 @@ def train(
     completed, examples = complete_with_examples(
         given.edited({**wanted, **(edits or {})}), data, data_dir
     )
-    each = [seeded(completed, one) for one in _seeds(completed, seeds)]
+    each = [seeded(completed, one) for one in seeds_of(completed, seeds)]
     chosen = device_named(device)
     if threads is None:
         threads = threads_for(each, examples, chosen)
@@ -136,7 +135,7 @@ def train(
         session = Session(training, None, tell, checkpoint_seconds, examine=examiner.after)
         if out is None:
             _tell_found(first, found)
-            return _run(session, facts)
+            return Run.of(session, session.run(), of_data)
         # from before there is a folder: Ctrl-C is to leave one in good order
         with session.listening():
             folder = RunFolder.create(out, name, each[0], facts, examples.preparation)
@@ -146,7 +145,7 @@ def train(
                 try:
                     if weights is not None:
                         session.save(training.state())  # these weights cannot be drawn again
-                    return _run(session, facts)
+                    return Run.of(session, session.run(), of_data)
                 except (RecipeError, DataError, NetworkError):
                     folder.remove()  # what cannot be trained leaves nothing behind
                     raise
@@ -160,7 +159,7 @@ def compare(
     sample: Mapping[str, Any] | None = None,
     samples: int = 0,
     variants: Mapping[str, Mapping[str, Any]] | None = None,
-    recipes: Mapping[str, Recipe] | None = None,
+    recipes: Mapping[str, Recipe | Mapping[str, Any] | Path | str] | None = None,
     edits: Mapping[str, Any] | None = None,
     seed: int | None = None,
     seeds: int | Sequence[int] | None = None,
@@ -210,7 +209,8 @@ def compare(
     written = given.edited(asked.edits)
     base = written.edited({**edits_for(seed, epochs), **(edits or {})})
     if recipes:
-        axes = Axes.of_recipes([(name, base), *recipes.items()])
+        others = [(title, as_recipe(one)[0]) for title, one in recipes.items()]
+        axes = Axes.of_recipes([(name, base), *others])
     elif not (vary or variants or sample):
         axes = asked.axes(base.training.seed)
     else:
@@ -223,8 +223,8 @@ def compare(
             samples=samples,
             seed=base.training.seed,
         )
-    own, chosen = (_seeds(one, asked.seeds or 10) for one in (written, base))
-    chosen = chosen if seeds is None else _seeds(base, seeds)
+    own, chosen = (seeds_of(one, asked.seeds or 10) for one in (written, base))
+    chosen = chosen if seeds is None else seeds_of(base, seeds)
     if target is None and metric in (None, asked.metric):
         target = asked.target
     question = Question(
@@ -398,24 +398,3 @@ def _tell_found(
 ) -> None:
     if examination is not None and found is not None:
         found(examination)
-
-
-def _run(session: Session, facts: Mapping[str, Any]) -> Run:
-    return Run.of(session, session.run(), facts["data"])
-
-
-def _seeds(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
-    first = recipe.training.seed
-    if seeds is None:
-        return [first]
-    count = plain(seeds)
-    if isinstance(count, int) and count > 0:
-        return list(range(first, first + count))
-    chosen = [plain(seed) for seed in seeds] if isinstance(seeds, Iterable) else []
-    is_seed = [isinstance(seed, int) and 0 <= seed < 2**63 for seed in chosen]
-    if not chosen or not all(is_seed) or len(set(chosen)) < len(chosen):
-        raise RecipeError(
-            f"`seeds` must be how many, 1 or more, or which, each once: {seeds!r}",
-            hint="seeds=20 trains twenty networks, seeds=[3, 7] two",
-        )
-    return chosen

@@ -417,6 +417,8 @@ def test_whole_recipes_are_compared_by_their_names(tmp_path: Path) -> None:
     assert [row.name for row in comparison.rows] == ["moons", "deep"]
     assert comparison.seeds == [5, 6, 7]
     assert {one.seed for one in comparison.results if one.variant == 1} == {5, 6, 7}
+    with pytest.raises(descend.RecipeError, match="RECIPE must be"):
+        compare(tmp_path, vary=None, recipes={"deep": "nowhere"})
 
 
 def test_what_is_loaded_is_what_was_returned(tmp_path: Path) -> None:

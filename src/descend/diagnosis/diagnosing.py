@@ -31,8 +31,7 @@ from descend.findings.rule import rules
 from descend.intake import Arrays, as_asked, examples_of, same_examples
 from descend.recipe import Recipe
 from descend.recipe.asked import Asked
-from descend.recipe.fields import plain
-from descend.runs.edits import seeded
+from descend.runs.edits import seeded, seeds_of
 from descend.runs.folder import RunFolder
 from descend.runs.run import Run
 from descend.runs.session import results_of
@@ -296,13 +295,3 @@ def first_look(total: int, share: float | None = None, step_seconds: float = 0.0
     if share is None and asked * step_seconds > LOOK_SECONDS:
         asked = min(asked, max(FEW, round(LOOK_SECONDS / step_seconds)))
     return max(1, min(total, max(FEWEST, asked)))
-
-
-def seeds_of(recipe: Recipe, seeds: int | Sequence[int]) -> list[int]:
-    """The seeds that are meant: so many from the recipe's own on, or these."""
-    if isinstance(seeds, int):
-        seeds = range(recipe.training.seed, recipe.training.seed + seeds)
-    chosen = [plain(seed) for seed in seeds]
-    if not chosen or not all(isinstance(seed, int) and seed >= 0 for seed in chosen):
-        raise RecipeError(f"`seeds` must be whole numbers, 0 or more: {list(chosen)!r}")
-    return chosen

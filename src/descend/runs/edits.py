@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from descend.errors import RecipeError
 from descend.recipe import Recipe
+from descend.recipe.fields import plain
 
 Edits = Mapping[str, Any]
 
@@ -15,6 +17,23 @@ def seeded(recipe: Recipe, seed: int) -> Recipe:
     """The recipe with another seed; validating a thousand of them anew takes a second."""
     training = recipe.training.model_copy(update={"seed": seed})
     return recipe.model_copy(update={"training": training})
+
+
+def seeds_of(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
+    """The seeds that are meant: the recipe's own, so many from it on, or these; RecipeError."""
+    first, count = recipe.training.seed, plain(seeds)
+    if count is None:
+        return [first]
+    if isinstance(count, int) and count > 0:
+        return list(range(first, first + count))
+    chosen = [plain(seed) for seed in count] if isinstance(count, list) else []
+    is_seed = [isinstance(seed, int) and 0 <= seed < 2**63 for seed in chosen]
+    if not chosen or not all(is_seed) or len(set(chosen)) < len(chosen):
+        raise RecipeError(
+            f"`seeds` must be how many, 1 or more, or which, each once: {seeds!r}",
+            hint="seeds=20 means twenty networks, seeds=[3, 7] these two",
+        )
+    return chosen
 
 
 def edits_of(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
