@@ -168,3 +168,11 @@ def test_the_locale_c_is_no_error(descend: Descend) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert b"xor - 2-32-32-1 relu - adam lr 0.001" in done.stdout
+
+
+def test_a_stream_that_was_closed_before_the_start_is_read_by_nobody() -> None:
+    """As the shell's `>&-` closes it."""
+    program = "import os; os.close(1); os.execv(__import__('sys').executable, ['python', '-m', "
+    program += "'descend', 'labs'])"
+    done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

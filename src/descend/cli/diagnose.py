@@ -99,7 +99,8 @@ def command(
     code = put_examination(diagnosis.examination)
     put(
         f"after {100 * diagnosis.share:.0f} % of the planned steps, "
-        f"at the cost of {diagnosis.cost:.1f} trainings of one network"
+        f"at the cost of {diagnosis.cost:,.{0 if diagnosis.cost >= 100 else 1}f} trainings of one "
+        "network"
     )
     if proof is not None:
         put()

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -17,8 +18,15 @@ PLAIN = {"±": "+-", "×": "x", "·": "-", "…": "...", "—": "-", "–": "-",
 
 
 def adapt_to_encoding() -> None:
-    """Let both streams write anything, in ASCII where their encoding has no sign for it."""
+    """Let both streams write anything, in ASCII where their encoding has no sign for it.
+
+    A stream that was closed before the start (`>&-`) is one that nobody reads.
+    """
     codecs.register_error("plain", _in_ascii)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # open until the end, as any stream is
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
