@@ -12,9 +12,11 @@ from torch.nn import functional
 
 import descend
 from descend.diagnosis.examination import Examination
+from descend.findings.finding import Finding
 from descend.runs.listing import read_listed
 from descend.watching import folder as folders
 from descend.watching import watch as watches
+from descend.watching.telling import Telling
 from descend.watching.watch import Watch
 from tests.cli.command import assert_fails, descend_here
 from tests.watching.scenes import batch, mlp
@@ -150,6 +152,19 @@ def test_each_finding_is_told_once_as_soon_as_it_is_named(
     assert said.err.splitlines()[-1] == watch.examination.summary
     codes = [line.split()[2] for line in live]
     assert len(codes) == len(set(codes))
+
+
+def test_what_is_only_forecast_is_told_as_a_forecast(capsys: pytest.CaptureFixture[str]) -> None:
+    """Until something is seen to come of it."""
+    came = Finding("loss at chance", "it does not fall", code="D206", severity="error")
+    told = Finding("spread 900", "too large", code="D130", name="unscaled-inputs", severity="error")
+    Telling(quiet=False).tell(12, [told])
+    Telling(quiet=False).tell(12, [told.with_consequences([came])])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "step 12: D130 unscaled-inputs (forecast)   spread 900; too large",
+        "step 12: D130 unscaled-inputs   spread 900; too large",
+    ]
 
 
 def test_a_quiet_watch_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import descend
+from descend.watching import watch as watches
 from descend.watching.watch import Watch
 from tests.watching.scenes import batch
 
@@ -45,7 +46,7 @@ def trained(
     bce = functional.binary_cross_entropy_with_logits
     one, none = torch.ones(16, 1), torch.zeros(16, 1)
     network = model if watched == "both" else judge
-    with descend.watch(network, every=every, out=None, quiet=True) as watch:
+    with descend.watch(network, every=every, out=None) as watch:
         for number in range(steps):
             if "judge" not in forgets:
                 judges.zero_grad()
@@ -97,3 +98,13 @@ def test_both_are_measured_though_each_sample_comes_so_many_steps_later(every: i
     assert watch.observer.optimizers.count == 2
     for layer in record.layers:
         assert (record.series("update_ratio", layer) > 0).mean() > 0.25
+
+
+def test_nothing_is_told_before_each_may_have_had_its_turn(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At first the maker has no gradient, and an optimizer of whom nobody knows."""
+    monkeypatch.setattr(watches, "FIRST_LOOK", 0.0)
+    monkeypatch.setattr(watches, "LOOKS", 1e9)
+    trained(every=1, rounds=4)
+    assert "step " not in capsys.readouterr().err

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from descend.diagnosis.examination import Examination
 from descend.findings.finding import Finding
 from descend.findings.lines import WIDTH, evidence_of, lines_of
+from descend.findings.rule import rules
 
 COLOURS = {"red": 31, "yellow": 33, "cyan": 36}
 
@@ -22,11 +23,15 @@ class Telling:
         self._told: set[str] = set()
 
     def tell(self, step: int, findings: Iterable[Finding]) -> None:
-        """Each finding graver than a note, when it is named for the first time."""
+        """Each finding graver than a note, when it is named for the first time.
+
+        A forecast of which nothing has come so far is told as one: the network may learn yet.
+        """
         for finding in findings:
             if finding.code not in self._told and finding.severity != "note":
                 self._told.add(finding.code)
-                words = f"{finding.code} {finding.name}   {evidence_of(finding)}; {finding.cause}"
+                name = f"{finding.name} (forecast)" if _is_open(finding) else finding.name
+                words = f"{finding.code} {name}   {evidence_of(finding)}; {finding.cause}"
                 self.say(f"step {step:,}: {words}")
 
     def sum_up(self, examination: Examination) -> None:
@@ -47,6 +52,12 @@ class Telling:
             sys.stderr.flush()
         except (OSError, ValueError):
             self.quiet = True
+
+
+def _is_open(finding: Finding) -> bool:
+    """Whether all that was named is a forecast."""
+    forecasts = {rule.code for rule in rules() if rule.is_forecast}
+    return forecasts.issuperset(one.code for one in (finding, *finding.consequences))
 
 
 def _style() -> Callable[[str, str], str]:

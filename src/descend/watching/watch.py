@@ -25,6 +25,7 @@ from descend.watching.raised import loss_refused, told
 from descend.watching.telling import Telling
 
 LOOKS = 0.004  # of the time, for looking through the rules and writing what was found
+EARLY = 10  # steps, in which one of several optimizers may not have had its turn
 FIRST_LOOK = 0.03  # seconds that one takes, before that is known
 
 
@@ -139,7 +140,8 @@ class Watch:
         if not self._is_on or LOOKS * (begin - self._looked) < self._look_takes:
             return
         examination = self.look()
-        self._telling.tell(self.observer.step, examination.findings)
+        if self.observer.step >= EARLY:
+            self._telling.tell(self.observer.step, examination.findings)
         self._save(examination)
         self._looked = perf_counter()
         self._look_takes = self._looked - begin
