@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from descend.diagnosis.examination import in_order
 from descend.findings.finding import Finding, Severity
 
@@ -39,3 +41,11 @@ def test_what_is_certain_explains_before_what_is_forecast() -> None:
     assert (first.code, second.code) == ("D112", "D102")
     assert [one.code for one in first.consequences] == ["D211"]
     assert second.severity == "warning"
+
+
+def test_of_two_forecasts_the_one_that_has_come_true_explains() -> None:
+    """The first loss is far off, which its remedy does not change, and dropout is too much."""
+    doubtful = replace(named("D106", "warning"), confidence=0.36)
+    [cause] = in_order([doubtful, named("D153", "warning"), named("D206", "error")])
+    assert cause.code == "D153"
+    assert {one.code for one in cause.consequences} == {"D106", "D206"}

@@ -119,7 +119,8 @@ def in_order(
     """The findings with each that follows from another below it; the gravest first.
 
     A cause is as grave as what follows from it. What is wrong for certain before a step explains
-    before what is forecast, that before what was observed, and a note only what nothing else does.
+    before what is forecast, and doubtful forecasts last; these before what was observed, and a note
+    only what nothing else does.
     """
     known = rules() if among is None else among
     leads_to = {rule.code: rule.leads_to for rule in known}
@@ -137,6 +138,7 @@ def in_order(
         key=lambda place: (
             findings[place].severity == "note",
             ranks.get(findings[place].code, 0),
+            ranks.get(findings[place].code, 0) == 1 and findings[place].confidence <= UNCONFIRMED,
             place,
         ),
     )

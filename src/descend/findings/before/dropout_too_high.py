@@ -10,7 +10,7 @@ MOST = 0.8  # of a layer's units
 LEFT = 3.0  # units that stay, on average
 
 
-@finding("D153", "warning", leads_to=("D213", "D302", "D304"), is_forecast=True)
+@finding("D153", "warning", leads_to=("D106", "D213", "D302", "D303", "D304"), is_forecast=True)
 def dropout_too_high(record: Record) -> Finding | Margin | None:
     """Dropout leaves a hidden layer so few units that hardly anything comes through.
 
