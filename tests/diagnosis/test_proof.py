@@ -131,3 +131,16 @@ def test_of_cures_as_good_the_smaller_edit_is_taken_and_of_others_the_better() -
     assert first(0.99, 0.90, 0.90) == "named"
     assert first(0.99, 0.75, 0.95) == "together"
     assert first(0.99, 0.60, 0.70) == ANEW
+
+
+def test_a_combination_proves_nothing_of_what_it_does_as_well_without() -> None:
+    rate, both = {"training.lr": 3.0}, {"training.lr": 3.0, "network.batch_norm": "before"}
+    norm = {"network.batch_norm": "before"}
+    tried = [
+        Tried(Candidate("both", both, ("D208", "D214")), "proven", "", 8, 7, 3),
+        Tried(Candidate("rate", rate, ("D208",)), "unproven", "", 2, 2, 0),
+        Tried(Candidate("norm", norm, ("D214",)), "unproven", "", 2, 0, 0),
+    ]
+    proof = Proof(tried, "test/accuracy", 8, 1.0, 10.0, 1.0)
+    assert proof.verdict_on(finding("D208")) == "proven"
+    assert proof.verdict_on(finding("D214")) == "unproven"

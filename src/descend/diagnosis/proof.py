@@ -84,9 +84,24 @@ class Proof:
         return any(one.cures for one in self.tried)
 
     def verdict_on(self, finding: Finding) -> str:
-        """Whether a remedy that this finding named is proven to help."""
+        """Whether a remedy that this finding named is proven to help, by its own doing."""
         own = [one for one in self.tried if finding.code in one.candidate.codes]
-        return PROVEN if any(one.verdict == PROVEN for one in own) else UNPROVEN
+        proven = [one for one in own if one.verdict == PROVEN]
+        is_proven = any(not self._is_by_others(one, finding.code) for one in proven)
+        return PROVEN if is_proven else UNPROVEN
+
+    def _is_by_others(self, combined: Tried, code: str) -> bool:
+        """Whether the edits in it that this finding has not named bring as many seeds to learn."""
+        edits = combined.candidate.edits
+        parts = [
+            one
+            for one in self.tried
+            if code not in one.candidate.codes
+            and one.candidate.edits.items() < edits.items()
+            and one.learned is not None
+        ]
+        share = (combined.learned or 0) / combined.seeds
+        return any((one.learned or 0) / one.seeds >= share for one in parts)
 
     def to_json(self) -> dict[str, Any]:
         """This proof as plain data."""
