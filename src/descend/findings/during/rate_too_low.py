@@ -44,6 +44,7 @@ NEAR = 0.5  # times their size
 GAP, RATIO = 0.2, 0.5
 SOME = 0.05  # of the loss of chance: what a tenth of the steps bring where all of them brought none
 HIGH = 0.5  # of the loss of chance
+BOUNDS = ("clip_norm", "clip_value")
 LEFT = 0.2  # of it: less at the end is no reason to hurry
 
 
@@ -58,7 +59,7 @@ def rate_too_low(record: Record) -> Finding | Margin | None:
     which nobody can fork: weights that went next to nowhere, and a loss that is that of chance; or
     a loss that fell steadily, by small steps, and was still high in the end.
     Why it matters: the network stays as it was drawn.
-    Remedy: the rate of the best fork.
+    Remedy: the rate of the best fork; no bound on the gradient where there is one.
     Not a fault: a plateau that is left in time; a loss that is low at the end, though another rate
     is faster; a network that knows in the end what there is to know, or whose held-out loss has
     risen by then; small steps of a network that has converged.
@@ -169,11 +170,18 @@ def _expected_end(record: Record) -> float:
 
 def _finding(evidence: str, record: Record, better: float, numbers: dict[str, float]) -> Finding:
     lr = record.training.lr
+    recipe = record.recipe  # of a watched loop nobody knows whether gradients are cut
+    bounds = [name for name in BOUNDS if recipe and getattr(recipe.training, name)]
     return Finding(
         evidence=evidence,
         numbers={"lr": lr, **numbers},
         healthy="weights that go some times their size, or a low loss in the end",
-        cause=f"steps at lr {lr:g} are too short for so few of them",
+        cause=f"steps at lr {lr:g} are too short for so few of them"
+        + (f", with gradients cut by {' and '.join(bounds)}" if bounds else ""),
         confidence=0.9,
-        remedies=[edit("training.lr", better, "longer steps"), edit("training.optimizer", "adam")],
+        remedies=[
+            *(edit(f"training.{name}", None, "gradients as they are") for name in bounds),
+            edit("training.lr", better, "longer steps"),
+            edit("training.optimizer", "adam"),
+        ],
     )
