@@ -129,6 +129,25 @@ def test_targets_that_are_no_probabilities_are_told(shift: float) -> None:
     assert [code for code, _ in said(watched(model, loss_of=loss_by(shift)))] == ["D138"]
 
 
+@pytest.mark.parametrize("ignored", [-100, 255])
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_label_that_the_loss_leaves_out_needs_no_output(ignored: int, is_given: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(12, 16), nn.Tanh(), nn.Linear(16, 3))
+    criterion = nn.CrossEntropyLoss(ignore_index=ignored)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss = criterion if is_given else None
+    with descend.watch(model, loss=loss, every=1, out=None, quiet=True) as watch:
+        for number in range(STEPS):
+            x, y = batch(number)
+            y[::4] = ignored
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+    assert watch.record().loop.label_range == (0, 2)
+    assert said(watch) == []
+
+
 def test_examples_may_come_one_by_one() -> None:
     """Without a batch around it an example's outputs are the classes, and its label has no axis."""
     torch.manual_seed(0)

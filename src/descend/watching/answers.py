@@ -10,7 +10,6 @@ from torch import Tensor
 from descend.watching.losses import LossSeen
 
 ROUNDING = 1e-3  # of probabilities that should add up to 1
-IGNORED = -100  # the label that torch's losses leave out
 MOST = 1 << 16  # labels of one batch that are looked at
 
 
@@ -48,15 +47,15 @@ class Answers:
             return
         if seen.counts_classes:
             self.outputs = seen.width
-            self._look_at_labels(seen.targets)
+            self._look_at_labels(seen.targets, seen.ignored)
         if seen.name == "bce":
             least, most = map(float, seen.targets.aminmax())
             known = self.target_range or (least, most)
             self.target_range = min(least, known[0]), max(most, known[1])
 
-    def _look_at_labels(self, targets: Tensor) -> None:
+    def _look_at_labels(self, targets: Tensor, ignored: int) -> None:
         seen = torch.unique(targets.flatten()[:MOST]).tolist()
-        if known := [label for label in seen if label != IGNORED]:
+        if known := [label for label in seen if label != ignored]:
             self.labels.update(known)
             least, most = self.label_range or (known[0], known[0])
             self.label_range = min(least, *known), max(most, *known)

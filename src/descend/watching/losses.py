@@ -37,6 +37,7 @@ CRITERIA: Mapping[type[nn.Module], tuple[str, str]] = {
 }
 DISTANCES = {"Pow": "mse", "Abs": "l1"}  # of a difference, under a mean or a sum
 SCALING = {"MulConstant", "Neg", "View", "Squeeze", "Clone", "ToCopy", "Alias", "Reshape"}
+IGNORED = -100  # the label that torch's losses leave out where nobody says another one
 REDUCTIONS = ("none", "mean", "sum")
 MOST = 50  # operations between what is made small and the loss
 
@@ -50,7 +51,7 @@ class LossSeen:
     it, as accumulation and mixed precision do, None where it is the loss itself or more than that.
     slope: of the root by the loss.
     outputs, targets: what it was given; output_shape, target_shape: before they were broadcast.
-    is_plain: nothing is weighted, smoothed or left out.
+    is_plain: nothing is weighted, smoothed or left out; ignored: the label that is left out.
     activation: what the loop itself applies to the outputs before the loss.
     """
 
@@ -66,6 +67,7 @@ class LossSeen:
     output_shape: tuple[int, ...] | None = None
     target_shape: tuple[int, ...] | None = None
     is_plain: bool = True
+    ignored: int = IGNORED
     activation: str | None = None
 
     @property
@@ -156,6 +158,7 @@ def read_criterion(criterion: nn.Module, given: tuple[Any, ...], value: Any) -> 
     if known is not None:
         seen.name, seen.taken_for = known
         seen.reduction = str(criterion.reduction)
+        seen.ignored = getattr(criterion, "ignore_index", IGNORED)
         weights = (getattr(criterion, name, None) for name in ("weight", "pos_weight"))
         is_smoothed = bool(getattr(criterion, "label_smoothing", 0.0))
         seen.is_plain = not is_smoothed and all(one is None for one in weights)
@@ -199,6 +202,7 @@ def _describe(seen: LossSeen, node: Node, is_output: Callable[[Node], bool]) -> 
     seen.name, seen.taken_for = NODES[kind]
     seen.reduction = REDUCTIONS[node._saved_reduction]
     seen.is_plain = getattr(node, "_saved_weight", None) is None
+    seen.ignored = _signed(getattr(node, "_saved_ignore_index", IGNORED))
     seen.outputs, seen.targets = node._saved_self.detach(), node._saved_target.detach()
     seen.output_shape, seen.target_shape = tuple(seen.outputs.shape), _unexpanded(seen.targets)
     behind = next(iter(parents(node)), None)
@@ -256,3 +260,8 @@ def _unexpanded(targets: Tensor) -> tuple[int, ...]:
     while pairs and pairs[0][1] == 0 and pairs[0][0] > 1:
         pairs = pairs[1:]
     return tuple(1 if stride == 0 and size > 1 else size for size, stride in pairs)
+
+
+def _signed(number: int) -> int:
+    """A whole number of 64 bits that torch has read without its sign."""
+    return number - (1 << 64) if number >= 1 << 63 else number

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from descend.watching.losses import LossSeen
+from descend.watching.losses import IGNORED, LossSeen
 from descend.watching.tensors import tensors_in
 
 LOSSES = {  # functions of torch.nn.functional that refuse targets, and what a recipe calls them
@@ -34,6 +34,7 @@ def loss_refused(error: BaseException) -> LossSeen | None:
                 targets=targets.detach(),
                 output_shape=shapes[0],
                 target_shape=shapes[1],
+                ignored=int(frame.f_locals.get("ignore_index", IGNORED)),
             )
     return None
 
