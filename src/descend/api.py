@@ -49,6 +49,7 @@ from descend.laboratory import LabResult, find_lab, labs
 from descend.network.torch_reader import from_sequential
 from descend.recipe import Recipe
 from descend.runs.assignment import OVER, carry_out
+from descend.runs.commands import command_for
 from descend.runs.edits import recipes_of, seeded, seeds_of
 from descend.runs.facts import data_facts, first_facts
 from descend.runs.folder import RunFolder
@@ -338,7 +339,7 @@ def resume(
     if is_comparison(comparison := folder.path.absolute().parent.parent):
         raise RunError(
             f"RUN must be a run of its own: {str(run)!r} is a stack of a comparison",
-            hint=f"`descend resume {comparison}` goes on with all of them",
+            hint=f"`{command_for('resume', comparison)}` goes on with all of them",
         )
     with folder.locked():
         facts = folder.read_facts()

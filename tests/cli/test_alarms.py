@@ -84,3 +84,10 @@ def test_a_short_training_that_learns_is_not_told_to_be_longer(descend: Descend)
     told = descend("train", "digits", "--epochs", "5", "--json", "-q")
     assert told.document["metrics"]["train/accuracy"] > 0.8
     assert [one["code"] for one in told.document["findings"] if one["severity"] != "note"] == []
+
+
+def test_a_command_that_is_told_can_be_typed_where_a_name_has_spaces(descend: Descend) -> None:
+    """As the shell takes it: one word for the folder."""
+    told = descend("train", "digits", *SICK, "--out", "my runs", "-q")
+    command = next(line for line in told.out.splitlines() if line.startswith(WHOLE))
+    assert command == f"{WHOLE}descend diagnose '{told.folder}'"

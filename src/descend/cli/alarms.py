@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from descend.cli.output import put, say
 from descend.cli.texts import columns
+from descend.runs.commands import command_for
 
 if TYPE_CHECKING:
     from descend.diagnosis.examination import Examination
@@ -35,7 +36,7 @@ def put_alarms(run: Run) -> None:
     for line in alarms:
         put(line)
     if alarms and run.folder is not None:
-        put(f"{WHOLE}: descend diagnose {run.folder}")
+        put(f"{WHOLE}: {command_for('diagnose', run.folder)}")
 
 
 def put_alarms_of(runs: Mapping[str, Run]) -> None:

@@ -13,6 +13,7 @@ from descend.cli.outcome import counted, duration
 from descend.cli.output import put, put_json, put_table, say, styled
 from descend.cli.progress import Rate, Teller, clock, telling
 from descend.cli.texts import columns, put_wrapped, shortened, wrapped
+from descend.runs.commands import command_for
 
 if TYPE_CHECKING:
     from descend.comparison.comparing import Prepared
@@ -168,7 +169,7 @@ def show(comparison: Comparison, as_json: bool) -> int:
     if as_json:
         put_json(comparison.to_json())
     if comparison.status == "interrupted":
-        say(f"interrupted; continue with: descend resume {comparison.folder}")
+        say(f"interrupted; continue with: {command_for('resume', str(comparison.folder))}")
         return INTERRUPTED
     if not as_json:
         put_comparison(comparison)

@@ -13,6 +13,7 @@ from descend.cli.alarms import put_alarms_of
 from descend.cli.checks import put_checks, summed_up
 from descend.cli.output import put, put_json, put_table, say, styled, tell_of_downloads
 from descend.cli.texts import wrapped
+from descend.runs.commands import command_for
 
 if TYPE_CHECKING:
     from descend.cli.progress import Teller
@@ -125,7 +126,7 @@ def show(result: LabResult, as_json: bool) -> int:
     name, last = list(result.runs.items())[-1]
     if last.status == "interrupted":
         say(f"interrupted {how_far(last)} of {name}")
-        say(f"continue this variant alone with: descend resume {last.folder}")
+        say(f"continue this variant alone with: {command_for('resume', str(last.folder))}")
         return INTERRUPTED
     if left := len(result.lab.variants) - len(result.runs):
         say(f"interrupted after {name}, which is {last.status}: {counted(left, 'variant')} left")

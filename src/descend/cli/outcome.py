@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from descend.cli import INTERRUPTED
 from descend.cli.alarms import put_alarms
 from descend.cli.output import put, put_json, put_table, say
+from descend.runs.commands import command_for
 
 if TYPE_CHECKING:
     from descend.runs.run import Run
@@ -28,7 +29,7 @@ def show(run: Run, as_json: bool) -> int:
     if as_json:
         put_json(run.to_json())
     if run.status == "interrupted":
-        say(f"interrupted {how_far(run)}; continue with: descend resume {run.folder}")
+        say(f"interrupted {how_far(run)}; continue with: {command_for('resume', str(run.folder))}")
         return INTERRUPTED
     if not as_json:
         put(summary(run))

@@ -11,6 +11,7 @@ from typing import Any
 from descend.errors import RunError
 from descend.recipe import Recipe
 from descend.runs import files
+from descend.runs.commands import command_for
 from descend.runs.folder import RunFolder, free_place, locked, slug
 
 FACTS = ("status", "variants", "seeds", "goal", "rounds", "data")  # none is without
@@ -74,7 +75,7 @@ class ComparisonFolder:
                 files.remove_begun([self.data, *self.path.glob(f".*{files.TEMPORARY}")])
                 yield
         except KeyboardInterrupt:
-            message = f"stopped at once; continue: descend resume {self.path}"
+            message = f"stopped at once; continue: {command_for('resume', self.path)}"
             raise KeyboardInterrupt(message) from None
 
     def tidy(self) -> None:

@@ -17,6 +17,7 @@ from descend.data.preparation import Preparation
 from descend.errors import RunError
 from descend.recipe import Recipe
 from descend.runs import files
+from descend.runs.commands import command_for
 
 try:
     import fcntl
@@ -79,7 +80,7 @@ class RunFolder:
         if is_watched(folder.path):
             raise RunError(
                 f"RUN must hold a network: {str(path)!r} is of a loop that was watched",
-                hint=f"`descend diagnose {path}` prints what was found in it",
+                hint=f"`{command_for('diagnose', path)}` prints what was found in it",
             )
         if (folder.path / "comparison.json").is_file():
             raise RunError(
@@ -116,7 +117,7 @@ class RunFolder:
                 yield
         except KeyboardInterrupt:
             where = "from the last checkpoint" if self.checkpoint.is_file() else "from the start"
-            message = f"stopped at once; continue {where}: descend resume {self.path}"
+            message = f"stopped at once; continue {where}: {command_for('resume', self.path)}"
             raise KeyboardInterrupt(message) from None
 
     def read_facts(self) -> dict[str, Any]:

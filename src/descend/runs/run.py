@@ -21,6 +21,7 @@ from descend.network.stack import Stack
 from descend.network.torch_modules import to_sequential
 from descend.recipe import Recipe
 from descend.runs import files
+from descend.runs.commands import command_for
 from descend.runs.folder import RunFolder
 from descend.runs.predictions import Predictions, predict
 from descend.runs.session import Session
@@ -162,7 +163,7 @@ class Run:
         if "runs" not in facts:
             raise RunError(
                 f"RUN must be finished: {str(path)!r} is {facts.get('status', 'unknown')}",
-                hint=f"`descend resume {path}` finishes it",
+                hint=f"`{command_for('resume', path)}` finishes it",
             )
         recipe = Recipe.read(folder.recipe)
         preparation = Preparation.from_json(folder.preparation.read_text(encoding="utf-8"))
