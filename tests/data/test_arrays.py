@@ -167,12 +167,19 @@ def test_weights_go_with_their_examples() -> None:
         from_arrays(X, THIRD, weight=-np.ones(30))
 
 
+@pytest.mark.parametrize("nothing", [[], [[]], np.zeros((0, 3))])
+def test_no_new_examples_are_said_to_be_none(nothing: Any) -> None:
+    trained = from_arrays(X, WORDS[THIRD]).preparation
+    with pytest.raises(DataError, match="`x` must hold at least one example"):
+        inputs_from_arrays(nothing, trained)
+
+
 def test_new_examples_take_the_form_that_a_network_was_trained_on() -> None:
     """What `evaluate` needs: raw values, and classes numbered as in training."""
     trained = from_arrays(X, WORDS[THIRD]).preparation
     split = split_from_arrays(X[:2], ["emu", "cat"], trained)
     assert split.y.tolist() == [2, 0]
-    with pytest.raises(DataError, match="must have 3 features: 2 were given"):
+    with pytest.raises(DataError, match="must have 3 features: these have 2"):
         split_from_arrays(X[:, :2], WORDS[THIRD], trained)
     encoder = from_arrays(X, data=data(target="inputs")).preparation
     split = split_from_arrays(X[:2], None, encoder)
@@ -187,7 +194,7 @@ def test_new_inputs_may_be_one_example_or_many() -> None:
     seen = from_arrays(pictures, THIRD).preparation
     assert inputs_from_arrays(pictures[0], seen).shape == (1, 20)
     assert inputs_from_arrays(pictures[:2], seen).shape == (2, 20)
-    with pytest.raises(DataError, match="must have 20 features: 19 were given"):
+    with pytest.raises(DataError, match="must have 20 features: these have 19"):
         inputs_from_arrays(pictures[0].ravel()[1:], seen)
     with pytest.raises(DataError, match="`x` must be finite numbers: row 0, column 1 is inf"):
         inputs_from_arrays([1.0, np.inf, 2.0], trained)

@@ -132,7 +132,7 @@ def test_an_autoencoders_targets_are_its_prepared_inputs() -> None:
 
 def test_another_number_of_features_is_refused() -> None:
     """A network for 3 features is not given 4."""
-    with pytest.raises(DataError, match="must have 3 features: 4 were given"):
+    with pytest.raises(DataError, match="must have 3 features: these have 4"):
         fit(torch.randn(5, 3)).inputs(torch.randn(5, 4))
 
 

@@ -83,7 +83,7 @@ def split_from_arrays(x: Values, y: Values | None, preparation: Preparation) -> 
     values, _ = _features(x, preparation.task)
     if values.shape[-1] != preparation.features:
         raise DataError(
-            f"each example must have {preparation.features} features: {values.shape[-1]} were given"
+            f"each example must have {preparation.features} features: these have {values.shape[-1]}"
         )
     given = None if y is None else _array(y, "y")
     targets = _targets(values, given, preparation.task, preparation.classes)
@@ -97,12 +97,14 @@ def split_from_arrays(x: Values, y: Values | None, preparation: Preparation) -> 
 def inputs_from_arrays(x: Values, preparation: Preparation) -> Tensor:
     """New raw inputs, many or a single example, in the form that a trained network knows."""
     values = _array(x, "x")
+    if values.size == 0:
+        raise DataError("`x` must hold at least one example: it is empty")
     if _is_one_example(values, preparation):
         values = values[None]
     rows, _ = _features(values, preparation.task)
     if rows.shape[-1] != preparation.features:
         raise DataError(
-            f"each example must have {preparation.features} features: {rows.shape[-1]} were given"
+            f"each example must have {preparation.features} features: these have {rows.shape[-1]}"
         )
     if rows.is_floating_point():
         check_finite("x", rows)

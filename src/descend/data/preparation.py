@@ -88,7 +88,7 @@ class Preparation:
         """
         if x.shape[-1] != self.features:
             raise DataError(
-                f"each example must have {self.features} features: {x.shape[-1]} were given",
+                f"each example must have {self.features} features: these have {x.shape[-1]}",
                 hint="they must be those that the network was trained on, in the same order",
             )
         shift, scale = self._operands_for("inputs", x.device, dtype if out is None else out.dtype)
