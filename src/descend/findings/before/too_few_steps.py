@@ -30,7 +30,9 @@ def too_few_steps(record: Record) -> Finding | Margin | None:
     if training.schedule is not None or not training.lr or not moved:
         raise NotMeasured
     is_rate = training.lr * FAR_BELOW < usual_rate(training.optimizer)
-    is_rate |= moved * AIM / record.planned_steps < MOVES
+    # steps that grow may come far from next to nothing, those of a bounded gradient do not grow
+    least = NEEDED if training.clip_norm else MOVES
+    is_rate |= moved * AIM / record.planned_steps < least
     if moved >= NEEDED or record.planned_steps >= FEW or is_rate:
         return Margin("way of the weights in all steps, beside their size", moved, NEEDED)
     epochs = math.ceil(AIM / record.steps_per_epoch)
