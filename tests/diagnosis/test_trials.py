@@ -112,3 +112,20 @@ def test_what_a_trial_does_not_help_is_a_note_where_the_network_does_well() -> N
         records = [replace(record, trials={"D101": trial}) for record in diagnosis.records]
         [finding] = [one for one in examine(records).findings if one.code == "D101"]
         assert finding.severity == severity
+
+
+def test_what_comes_no_further_than_chance_helps_nothing() -> None:
+    """An r² of -1.2 that becomes 0.02 is still that of a constant answer."""
+    assert not Trial({}, -1.2, 0.02).helps
+    assert Trial({}, -1.2, 0.2).helps
+    assert not Trial({}, -np.inf, -0.5).helps
+
+
+def test_a_linear_model_is_told_by_what_a_hidden_layer_learns() -> None:
+    """Whether ten numbers are far from 0: the few neighbours of ten dimensions do not show it."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(2000, 10)).astype(np.float32)
+    y = ((x**2).sum(axis=1) > 9.34).astype(np.int64)
+    recipe = {"network": {"hidden": []}, "training": {"lr": 0.01, "epochs": 20, "batch_size": 32}}
+    finding = found(diagnose(recipe, data=(x, y)), "D152")
+    assert finding.numbers["changed"] - finding.numbers["as_it_is"] > 0.3

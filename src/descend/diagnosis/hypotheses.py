@@ -8,7 +8,14 @@ from typing import Any
 from descend.diagnosis.examination import Examination
 from descend.findings.finding import Finding
 from descend.findings.rule import rules
-from descend.findings.trial import ADAM, LARGER_BATCHES, NARROWER, RELU, WIDER
+from descend.findings.trial import (
+    ADAM,
+    BENDING_LAYER,
+    LARGER_BATCHES,
+    NARROWER,
+    RELU,
+    WIDER,
+)
 from descend.recipe import Recipe
 
 SUITED = ("adam", "adamw", "adamax", "lbfgs")
@@ -22,8 +29,9 @@ Edits = Mapping[str, Any]
 def hypotheses(recipe: Recipe, examination: Examination) -> dict[str, Edits]:
     """What is worth a try, by name; nothing where a cause is known, or nothing is wrong.
 
-    Another optimizer, activation or width where a network is poor and only that is known; fewer
-    units where it overfits; larger batches where single examples make the noise.
+    Another optimizer, activation or width where a network is poor and only that is known, a hidden
+    layer where it has none; fewer units where it overfits; larger batches where single examples
+    make the noise.
     """
     found = {one.code: one for one in _everything(examination.findings)}
     alarms = [one for one in found.values() if one.severity != "note"]
@@ -31,6 +39,7 @@ def hypotheses(recipe: Recipe, examination: Examination) -> dict[str, Edits]:
     chosen: dict[str, Edits] = {}
     if alarms and all(one.code in symptoms for one in alarms):
         chosen = {ADAM: _adam(recipe), RELU: _relu(recipe), WIDER: _scaled(recipe, WIDTH)}
+        chosen[BENDING_LAYER] = _bent(recipe)
     if "D301" in found and all(one.code in {*symptoms, "D301"} for one in alarms):
         chosen[NARROWER] = _scaled(recipe, 1 / WIDTH**2)
     if "D213" in found:
@@ -56,6 +65,14 @@ def _relu(recipe: Recipe) -> Edits:
         if layer.init is not None:
             edits[f"network.layers.{place}.init"] = "he_normal"
     return edits
+
+
+def _bent(recipe: Recipe) -> Edits:
+    """A hidden layer where there is none."""
+    if recipe.network.hidden or recipe.network.layers:
+        return {}
+    bends = {"network.activation": "relu", "network.init": "he_normal"}
+    return {"network.layers": None, "network.hidden": [LEAST], **bends}
 
 
 def _scaled(recipe: Recipe, factor: float) -> Edits:

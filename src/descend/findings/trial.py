@@ -10,7 +10,7 @@ HELPS = 0.1  # of the way from chance to perfection
 
 # What is tried where no finding has named a remedy.
 ADAM, RELU, WIDER, NARROWER = "adam", "relu", "wider", "narrower"
-LARGER_BATCHES = "larger batches"
+LARGER_BATCHES, BENDING_LAYER = "larger batches", "a hidden layer that bends"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Trial:
 
     @property
     def gain(self) -> float:
-        return self.changed - self.as_it_is
+        """What the change brings; what is below chance is worth no more than chance."""
+        return max(self.changed, 0.0) - max(self.as_it_is, 0.0)
 
     @property
     def helps(self) -> bool:

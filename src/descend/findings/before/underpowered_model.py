@@ -8,6 +8,7 @@ from descend.findings.finding import Finding, Margin, Remedy, edit
 from descend.findings.fits import ENOUGH, Fits, fits_of, no_line_separates
 from descend.findings.record import Layer, Record
 from descend.findings.rule import finding
+from descend.findings.trial import BENDING_LAYER
 
 GAP = 0.1  # of right answers: the neighbours are better by this much where a line is not enough
 GAP_OF_NUMBERS = 0.2  # of R²
@@ -21,7 +22,8 @@ def underpowered_model(record: Record) -> Finding | Margin | None:
     """The model can only draw straight lines, and the data need more.
 
     What it looks at: whether any hidden layer bends; if none does, how a linear model fits the
-    examples beside their nearest neighbours, or whether a line separates a few points at all.
+    examples beside their nearest neighbours, or whether a line separates a few points at all. Where
+    a network without a hidden layer is poor in the end, one with such a layer, trained as long.
     Why it matters: no rate and no number of steps makes up for it: the loss stops where the best
     line is, at ln 2 on XOR.
     Remedy: a hidden layer with a nonlinear activation.
@@ -30,7 +32,11 @@ def underpowered_model(record: Record) -> Finding | Margin | None:
     """
     if not is_linear(record.hidden, record.profile.task):
         return None
-    if record.profile.task == "binary" and len(record.profile.first) < 33:
+    trial = record.trials.get(BENDING_LAYER)
+    if trial is not None and trial.helps:
+        evidence = f"without a hidden layer {trial}"
+        numbers = {"as_it_is": trial.as_it_is, "changed": trial.changed}
+    elif record.profile.task == "binary" and len(record.profile.first) < 33:
         if not no_line_separates(record.profile):
             return Margin("points beyond the best line", 0, 1)
         evidence, numbers = f"no line separates {len(record.profile.first)} points", {}
