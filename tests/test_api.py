@@ -355,6 +355,7 @@ def test_results_print_themselves_in_a_line(tmp_path: Path) -> None:
     watch = descend.watch(nn.Linear(2, 1), out=None)
     one_batch = descend.preflight("xor")
     shown = [run, compared, checked, checked.examination, checked.findings[0], watch, one_batch]
+    shown.append(descend.lab("gates", epochs=2, out=None))
     for result in [*shown, *descend.labs()]:
         assert repr(result).startswith(f"<{type(result).__name__}")
         assert "\n" not in repr(result)

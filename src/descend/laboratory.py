@@ -235,6 +235,12 @@ class LabResult:
     checks: list[Check]
     seconds: float
 
+    def __repr__(self) -> str:
+        met, judged = (
+            sum(check.met in among for check in self.checks) for among in ((True,), (True, False))
+        )
+        return f"<LabResult of {self.lab.name}: {met} of {judged} results are as expected>"
+
     @property
     def is_as_expected(self) -> bool:
         """Whether nothing that could be judged came out otherwise."""

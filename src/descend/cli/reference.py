@@ -27,7 +27,7 @@ In all of them results go to stdout and all else to stderr.
 |---|---|
 | 0 | done; also where a run diverged or a lab differs from what is expected: the result says so |
 | 1 | an error: one sentence and a hint on stderr, nothing on stdout, nothing half-written |
-| 2 | `check` or `diagnose` has found something that hurts |
+| 2 | `check`, `preflight` or `diagnose` has found something that hurts |
 | 130 | interrupted by Ctrl-C; the run can be resumed |
 """
 
