@@ -10,10 +10,10 @@ import click
 
 from descend.cli import options
 from descend.cli.inputs import FILES, numbers_of, read_examples
+from descend.cli.outcome import counted
 from descend.cli.output import say, tell_of_downloads
 from descend.cli.usage import WithNumbers
 from descend.errors import DataError, RunError
-from descend.findings.lines import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
