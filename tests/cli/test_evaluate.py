@@ -122,4 +122,11 @@ def test_an_unfinished_run_cannot_be_scored(descend: Descend, xor: Path) -> None
 
     shutil.copytree(xor, "cut")
     Path("cut/weights.safetensors").unlink()
-    assert_fails(descend("evaluate", "cut"), "RUN must be finished", "descend resume cut")
+    facts = json.loads(Path("cut/run.json").read_text())
+    del facts["runs"]
+    Path("cut/run.json").write_text(json.dumps({**facts, "status": "interrupted"}))
+    assert_fails(
+        descend("evaluate", "cut"),
+        "RUN must be finished: 'cut' is interrupted",
+        "descend resume cut",
+    )

@@ -203,7 +203,7 @@ def test_an_input_that_cannot_be(
         ("a.csv", b"1,2\n3\n", "line 2 is '3'"),
         ("a.csv", b"1,2\n3,x\n", "line 2 is '3,x'"),
         ("a.csv", b"1,2\n3,\n", "line 2 is '3,'"),
-        ("a.csv", b"1,2,3\n", "each example must have 2 features: 3"),
+        ("a.csv", b"1,2,3\n", "each example must have 2 features: these have 3"),
         ("a.csv", b"1,nan\n", "finite"),
         ("a.csv", b"\xff\xfe\x00", "UTF-8"),
         ("a.npy", b"", "must be a numpy file of numbers"),
