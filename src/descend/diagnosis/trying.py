@@ -15,7 +15,7 @@ from descend.diagnosis.watching import Quiet
 from descend.errors import DescendError
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
-from descend.findings.standing import progress
+from descend.findings.standing import error_of, progress
 from descend.findings.trial import Trial
 from descend.intake import examples_of
 from descend.recipe import Recipe
@@ -52,7 +52,11 @@ def tried(
         if key not in done and len(done) < MOST:
             changed, taken = _trained(edits, records, recipes, examples, stop)
             steps += taken
-            done[key] = None if changed is None else Trial(edits, own, changed)
+            if changed is None:
+                done[key] = None
+            else:
+                error = error_of(max(own, changed), records[0])
+                done[key] = Trial(edits, own, changed, error)
         if (trial := done.get(key)) is not None:
             trials[name] = trial
     return trials, steps

@@ -130,10 +130,33 @@ def simple_above_chance(record: Record) -> bool:
 
 def progress(record: Record) -> float:
     """How far the network came on the examples that it is judged by: 0 is chance, 1 perfection."""
-    name = metric_of(record)
+    name, split = metric_of(record), _judged_by(record)
+    if split is None:
+        return learnt(record)
+    score = record.metric(f"{split}/{name}")
+    return score if name == "r2" else above_chance(score, record)
+
+
+def error_of(score: float, record: Record) -> float:
+    """The standard error of such a progress, by the number of held-out examples that judge it.
+
+    0 where its own examples do, for nobody asks what others would have said.
+    """
+    split = _judged_by(record)
+    if split is None:
+        return 0.0
+    examples, way = record.profile.examples[split], min(max(score, 0.0), 1.0)
+    if metric_of(record) == "r2":
+        return (1 - way) * math.sqrt(2 / examples)
+    chance = chance_accuracy(record)
+    right = chance + way * (1 - chance)
+    return math.sqrt(right * (1 - right) / examples) / max(1 - chance, 1e-9)
+
+
+def _judged_by(record: Record) -> str | None:
+    """The split with enough held-out examples; None where there is none."""
     for split in ("validation", "test"):
         enough = record.profile.examples.get(split, 0) >= ENOUGH
-        if enough and f"{split}/{name}" in record.metrics:
-            score = record.metric(f"{split}/{name}")
-            return score if name == "r2" else above_chance(score, record)
-    return learnt(record)
+        if enough and f"{split}/{metric_of(record)}" in record.metrics:
+            return split
+    return None
