@@ -172,7 +172,7 @@ def test_the_locale_c_is_no_error(descend: Descend) -> None:
 
 def test_a_stream_that_was_closed_before_the_start_is_read_by_nobody() -> None:
     """As the shell's `>&-` closes it."""
-    program = "import os; os.close(1); os.execv(__import__('sys').executable, ['python', '-m', "
-    program += "'descend', 'labs'])"
+    again = [sys.executable, "-m", "descend", "labs"]
+    program = f"import os; os.close(1); os.execv({again[0]!r}, {again!r})"
     done = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
