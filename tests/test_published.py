@@ -31,8 +31,10 @@ from benchmarks.corpus.beside import (
     rules_in,
     said_by_tools,
     summarised,
+    verdicts_in,
 )
 from benchmarks.corpus.cases import Case
+from benchmarks.corpus.cures import Cure
 from benchmarks.corpus.verdicts import Named, Verdict
 from benchmarks.published import monitor
 from benchmarks.published.monitor import watched
@@ -368,6 +370,14 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "outcomes.json"
     path.write_text(json.dumps({"cases": [row]}), encoding="utf-8")
     assert outcomes_in(path, [done.case, outcome("negative", "fixed").case]) == [done]
+
+
+def test_cures_are_no_part_of_the_comparison(tmp_path: Path) -> None:
+    """No tool has any: descend's own, which diagnosis.py has written, are not read."""
+    verdict = Verdict("done", cure=Cure({"training.lr": 0.1}, (1.0,), (1.0,)))
+    path = tmp_path / "verdicts.json"
+    path.write_text(json.dumps({"cases": [{"id": "a", **verdict.to_json()}]}), encoding="utf-8")
+    assert verdicts_in([path]) == {"a": replace(verdict, cure=None)}
 
 
 def test_what_a_tool_said_itself_is_compared() -> None:

@@ -48,7 +48,7 @@ def outcomes_in(path: Path, cases: Sequence[Case]) -> list[Outcome]:
 
 def _verdict(row: Mapping[str, Any]) -> Verdict:
     named = tuple(Named(**_of(Named, one)) for one in row["named"])
-    return Verdict(**{**_of(Verdict, row), "named": named})
+    return Verdict(**{**_of(Verdict, row), "named": named, "cure": None})  # no tool has one
 
 
 def _of(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:
