@@ -9,6 +9,7 @@ import numpy as np
 from descend.findings.fork import Fork, Numbers, end_of
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
+from descend.findings.standing import SIMPLE, metric_of
 
 LEARNS = 0.97  # a loss below this share of chance has learnt something
 FASTER, SLOWER = ("lr * 3", "lr * 10", "lr * 100"), ("lr / 3", "lr / 10", "lr / 100")
@@ -203,8 +204,8 @@ def keeps_up(record: Record) -> bool:
     """
     if not record.baselines:
         return False
-    name = "r2" if record.profile.task in ("regression", "autoencoder") else "accuracy"
-    scores = [record.baselines.get(f"{model}/{name}") for model in ("neighbours", "linear")]
+    name = metric_of(record)
+    scores = [record.baselines.get(f"{model}/{name}") for model in SIMPLE]
     own = [record.metrics.get(f"{part}/{name}") for part in ("train", "validation", "test")]
     simple = max((score for score in scores if score is not None), default=math.inf)
     if not math.isfinite(simple):
