@@ -29,7 +29,7 @@ class Cure:
     """The edits that were found, and scores by rank of seed: 0 is chance, 1 perfect.
 
     twin: of the recipe that somebody mended; None where there is none. share: of the planned
-    epochs that both were trained for.
+    epochs that both were trained for. cost: of the proof, in ordinary trainings; None of none.
     """
 
     edits: Mapping[str, Any] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Cure:
     twin: tuple[float, ...] | None = None
     share: float = 1.0
     reason: str = ""
+    cost: float | None = None
 
     @property
     def is_cured(self) -> bool:
@@ -55,10 +56,11 @@ def cure_of(sick: Prepared, twin: Prepared | None, diagnosis: Diagnosis, seconds
     Where no cure is found the recipe stays as it is; of an impossible one that is what is left
     without its problems.
     """
-    (told, data), reason = sick, ""
+    (told, data), cost = sick, None
     try:
         recipe = Recipe.of(told.tree) if diagnosis.is_possible else diagnosis.recipe
         proof = prove(recipe, diagnosis.findings, data=data, most_seconds=PROVING * seconds)
+        cost = proof.cost
         edits = {} if proof.cure is None else dict(proof.cure.edits)
         trained = [(recipe.edited(edits), data)]
         if twin is not None:
@@ -66,8 +68,8 @@ def cure_of(sick: Prepared, twin: Prepared | None, diagnosis: Diagnosis, seconds
         share = min(_share(one, data, (1 - PROVING) * seconds / 2) for one, data in trained)
         scores = [_scores(one, data, share) for one, data in trained]
     except DescendError as error:
-        return Cure(twin=None if twin is None else (), reason=error.message)
-    return Cure(edits, scores[0], scores[1] if twin is not None else None, share, reason)
+        return Cure(twin=None if twin is None else (), reason=error.message, cost=cost)
+    return Cure(edits, scores[0], scores[1] if twin is not None else None, share, cost=cost)
 
 
 def _share(recipe: Recipe, data: Any, seconds: float) -> float:

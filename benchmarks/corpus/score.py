@@ -105,6 +105,7 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         "cause_named": share(positives, lambda one: one.is_cause_named),
         "layer_right": share(located, lambda one: one.is_layer_right),
         "cured": share(cures, lambda one: bool(one.verdict.cure and one.verdict.cure.is_cured)),
+        "proof_cost": _dearest_proof(positives),
         "budget": _budget(positives),
         "budget_negatives": _budget(negatives),
         "of": {
@@ -116,6 +117,12 @@ def summary(judged: Sequence[Judged]) -> dict[str, Any]:
         },
         "states": counted(one.verdict.state for one in judged),
     }
+
+
+def _dearest_proof(judged: Sequence[Judged]) -> float | None:
+    """What the dearest proof cost, in ordinary trainings."""
+    cures = [one.verdict.cure for one in judged if one.verdict.cure is not None]
+    return max((cure.cost for cure in cures if cure.cost is not None), default=None)
 
 
 def _budget(judged: Sequence[Judged]) -> float | None:

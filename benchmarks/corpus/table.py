@@ -17,6 +17,7 @@ GOALS = {
     "cause_named": ("≥", 0.92),
     "layer_right": ("≥", 0.85),
     "cured": ("≥", 0.90),
+    "proof_cost": ("≤", 10.0),
     "budget": ("≤", 0.10),
 }
 APART = ("weak", "probe", "silent", "unchecked")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from descend.diagnosis.candidates import ANEW, Candidate, candidates, changes
 from descend.diagnosis.checking import check
@@ -73,17 +76,56 @@ def test_arrays_can_be_proven_on() -> None:
     assert proof.cure is not None
 
 
-def test_the_cost_is_stated_beside_the_result() -> None:
-    """In ordinary trainings of the recipe, with the share of its epochs that was trained."""
-    recipe = Recipe.of(MOONS).edited({"network.init": "normal", "training.epochs": 100})
-    proof = prove(recipe, [finding("D101", edit("network.init", "he_normal"))], seeds=6)
-    assert proof.cost > 0
+@pytest.mark.parametrize(
+    ("hidden", "training"),
+    [
+        ([8], {"epochs": 100}),
+        ([8], {"epochs": 2}),
+        ([8], {"epochs": 7, "batch_size": "all"}),
+        ([8], {"epochs": 1, "batch_size": "all"}),
+        ([1000, 1000], {"epochs": 3, "batch_size": "all"}),
+        ([1000, 1000], {"epochs": 1, "batch_size": "all"}),
+        ([300], {"epochs": 1, "batch_size": 500, "optimizer": "lbfgs"}),
+    ],
+)
+def test_a_proof_costs_ten_trainings_at_most(hidden: list[int], training: dict[str, Any]) -> None:
+    """In work as it is planned, whatever the training's length and the network's size."""
+    recipe = Recipe.of({**MOONS, "network": {"hidden": hidden, "init": "normal"}})
+    recipe = recipe.edited({f"training.{name}": value for name, value in training.items()})
+    named = [
+        finding("D101", edit("network.init", "he_normal")),
+        finding("D162", edit("training.epochs", 400)),
+        finding("D303", edit("training.epochs", 4000), edit("network.hidden", [64, 64])),
+    ]
+    proof = prove(recipe, named)
+    assert 0 < proof.cost <= 10
     assert 0 < proof.share <= 1
-    assert proof.to_json()["tried"][0]["name"]
+    assert proof.tried
+    assert prove(recipe, named, most_cost=4.0).cost <= 4
+
+
+def test_the_extra_cost_of_a_remedy_is_stated() -> None:
+    """In trainings of the recipe as it is, with the share of its own steps that was trained."""
+    recipe = Recipe.of(MOONS)
+    named = [
+        finding("D303", edit("training.epochs", 400)),
+        finding("D999", edit("training.lr", 0.1)),
+    ]
+    tried = {one.candidate.name: one for one in prove(recipe, named).tried}
+    long, rate = tried["epochs=400"], tried["lr=0.1"]
+    assert long.cost == pytest.approx(20)
+    assert rate.cost == pytest.approx(1)
+    assert long.share is not None
+    assert rate.share is not None
+    assert long.share < rate.share <= 1
+    assert long.to_json()["cost"] == long.cost
 
 
 def test_a_training_that_is_too_short_is_cured_by_one_that_is_long_enough() -> None:
-    """Two epochs of slow steps, through small sigmoid layers: no single edit of these does it."""
+    """Two epochs of slow steps, through small sigmoid layers: no single edit of these does it.
+
+    What cures them takes far longer than they do, and a proof must be allowed that cost.
+    """
     recipe = Recipe.of(
         {
             "data": {"source": "moons"},
@@ -95,9 +137,11 @@ def test_a_training_that_is_too_short_is_cured_by_one_that_is_long_enough() -> N
             "training": {"optimizer": "sgd", "lr": 0.01, "epochs": 2},
         }
     )
-    proof = prove(recipe, check(recipe).findings)
+    findings = check(recipe).findings
+    proof = prove(recipe, findings, most_cost=500.0)
     assert proof.is_cure
     assert ANEW not in [one.candidate.name for one in proof.tried if one.verdict == "harmful"]
+    assert prove(recipe, findings).cost <= 10
 
 
 def test_where_nothing_cures_what_helps_is_the_cure() -> None:

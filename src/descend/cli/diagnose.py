@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from descend.cli import options
-from descend.cli.output import put, put_json, put_table, say, styled, tell_of_downloads
+from descend.cli.output import put, put_json, say, tell_of_downloads
+from descend.cli.proof import put_proof, put_written
 from descend.cli.usage import Whole
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def command(
         put()
         put_proof(proof, diagnosis)
         if place is not None:
-            put(_written(place, proof))
+            put_written(place, proof, diagnosis)
     return code
 
 
@@ -120,36 +121,6 @@ def _show_watched(folder: str, as_json: bool) -> int:
         put_json({"run": folder, **examination.to_json()})
         return 0 if examination.is_healthy else FOUND
     return put_examination(examination)
-
-
-def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
-    """What was tried, the best first, and what became of each finding."""
-    share = f"{100 * proof.share:.0f} % of the epochs"
-    put(
-        styled("proof", bold=True)
-        + f" · {proof.metric} · {proof.seeds} seeds · {share} · {proof.cost:g} trainings' work"
-    )
-    before = next((one.learned_before for one in proof.tried), 0)
-    rows = [["as it is", f"{before}/{proof.seeds}", "", "", ""]]
-    for one in proof.tried:
-        learned = "" if one.learned is None else f"{one.learned}/{one.seeds}"
-        difference = "" if one.difference is None else f"{one.difference:+.3g}"
-        word = "cures" if one.cures else "helps" if one.verdict == "proven" else one.verdict
-        codes = " ".join(one.candidate.codes)
-        rows.append([one.candidate.name, learned, difference, word, codes])
-    put_table(["remedy", "learn", "difference", "", "named by"], rows, "<>><<")
-    for finding in diagnosis.findings:
-        if finding.remedies:
-            put(f"{finding.code} {finding.name}: {proof.verdict_on(finding)}")
-
-
-def _written(place: Path, proof: Proof) -> str:
-    """What became of `--fix`."""
-    if proof.cure is None:
-        return "no cure was found: nothing was written"
-    if not proof.is_cure:
-        return f"what helps, though it does not cure: {place}"
-    return f"cured recipe: {place}"
 
 
 def _given_recipe(given: str, diagnosis: Diagnosis, changes: dict[str, Any]) -> Recipe:

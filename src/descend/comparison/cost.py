@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from time import perf_counter
+from typing import Any
 
 import torch
 
@@ -132,9 +134,13 @@ def _optimizer_copies(recipe: Recipe) -> int:
     assert given.optimizer is not None
     if given.optimizer == "lbfgs":
         return 2 * (given.history_size or 100) + 6
+    return _copies_of(given.optimizer, **given.optimizer_settings)
+
+
+@lru_cache
+def _copies_of(name: str, **settings: Any) -> int:
     sketch = torch.zeros(1, 6)
-    settings = [given.optimizer_settings]
-    state = build(given.optimizer, sketch, settings, sparse_rows=(2, 2)).state()
+    state = build(name, sketch, [settings], sparse_rows=(2, 2)).state()
     return sum(tensor.shape == sketch.shape for tensor in state.values())
 
 

@@ -81,12 +81,17 @@ def _work(stack: RunFolder, examples_for: ExamplesFor, tell: Tell, stop: Stop) -
     except IMPOSSIBLE as error:
         return fail(stack, error.message)
     except (MemoryError, RuntimeError) as error:
-        is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not is_memory and "can't allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
     # outside of `except`, where the error would keep what it was raised from in memory
     torch.cuda.empty_cache()
     return fail(stack, OUT_OF_MEMORY, TOO_LARGE)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether memory did not suffice; torch's CPU says so in a RuntimeError's words only."""
+    is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return is_memory or "can't allocate memory" in str(error)
 
 
 def fail(stack: RunFolder, reason: str, status: str = "failed") -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from descend.comparison.comparison import Comparison, Row
+from descend.comparison.comparison import Row
 from descend.comparison.pair import BETTER, WORSE
 from descend.diagnosis.candidates import ANEW, Candidate
+from descend.diagnosis.proof_plan import AS_IT_IS, Length, Trained
 from descend.findings.finding import Finding
 
-AS_IT_IS = "as it is"
 AS_GOOD = 0.05  # of accuracy or r²: for less nobody changes more of a recipe
 MUCH = 0.1  # of it: for less nobody changes all of it
 
@@ -27,7 +27,9 @@ class Tried:
     learned, learned_before: how many seeds of all reach the mark with it, and without it.
     difference, low, high: of the metric, with a 95 % interval; None where it was left out after the
     first round or could not be built. mean: of the metric. verdict: "proven", "unproven" or
-    "harmful"; said: why, in a sentence.
+    "harmful"; said: why, in a sentence. cost: of a whole training with it, in trainings of the
+    recipe as it is; share: of that training's steps that were taken; None of one that could not be
+    built.
     """
 
     candidate: Candidate
@@ -40,6 +42,8 @@ class Tried:
     low: float | None = None
     high: float | None = None
     mean: float | None = None
+    cost: float | None = None
+    share: float | None = None
 
     @property
     def cures(self) -> bool:
@@ -61,9 +65,8 @@ class Proof:
     """What was tried, the best first.
 
     cure: the candidate that cures best; where none does the best that is proven to help, and None
-    where none is. cost: the work of all networks, in
-    ordinary trainings of the recipe; share: of its epochs that were trained in the last round, with
-    `seeds` seeds.
+    where none is. cost: the work of all networks, in ordinary trainings of the recipe; share: of
+    its steps that were taken in the last round, with `seeds` seeds.
     """
 
     tried: Sequence[Tried]
@@ -148,12 +151,12 @@ def best_first(tried: Sequence[Tried], sign: int) -> list[Tried]:
     return sorted(tried, key=key)
 
 
-def last_round(comparison: Comparison, candidate: Candidate, seeds: int) -> Tried:
+def last_round(trained: Trained, candidate: Candidate, lengths: Mapping[str, Length]) -> Tried:
     """What became of a candidate in the last round."""
+    comparison, seeds = trained.comparison, len(trained.comparison.seeds)
     before, row = comparison[AS_IT_IS], comparison[candidate.name]
-    learned_before = 0 if before.summary is None else before.summary.learned
     learned = None if row.summary is None else row.summary.learned
-    pair, summary = row.pair, row.summary
+    pair = row.pair
     verdict = UNPROVEN
     if pair is not None and pair.verdict == BETTER:
         verdict = PROVEN
@@ -161,29 +164,36 @@ def last_round(comparison: Comparison, candidate: Candidate, seeds: int) -> Trie
         verdict = HARMFUL
     elif before.summary is None or before.summary.mean is None:
         verdict = PROVEN if learned and learned > seeds / 2 else UNPROVEN
+    tried = _tried(trained, candidate, lengths, verdict, row.verdict)
+    if pair is None:
+        return tried
+    return replace(tried, difference=pair.difference, low=pair.low, high=pair.high)
+
+
+def left_out(trained: Trained, candidate: Candidate, lengths: Mapping[str, Length]) -> Tried:
+    """What became of one that others beat in the first round, or that could not be built."""
+    row = trained.comparison[candidate.name]
+    said = "others did better in the first round" if row.summary else row.verdict
+    return _tried(trained, candidate, lengths, UNPROVEN, said)
+
+
+def _tried(
+    trained: Trained,
+    candidate: Candidate,
+    lengths: Mapping[str, Length],
+    verdict: str,
+    said: str,
+) -> Tried:
+    before, row = trained.comparison[AS_IT_IS], trained.comparison[candidate.name]
+    length = lengths.get(candidate.name)
     return Tried(
         candidate=candidate,
         verdict=verdict,
-        said=row.verdict,
-        seeds=seeds,
-        learned=learned,
-        learned_before=learned_before,
-        difference=None if pair is None else pair.difference,
-        low=None if pair is None else pair.low,
-        high=None if pair is None else pair.high,
-        mean=None if summary is None else summary.mean,
-    )
-
-
-def left_out(screened: Comparison, candidate: Candidate, seeds: int) -> Tried:
-    """What became of one that others beat in the first round, or that could not be built."""
-    before, row = screened[AS_IT_IS], screened[candidate.name]
-    return Tried(
-        candidate=candidate,
-        verdict=UNPROVEN,
-        said="others did better in the first round" if row.summary else row.verdict,
-        seeds=seeds,
+        said=said,
+        seeds=len(trained.comparison.seeds),
         learned=None if row.summary is None else row.summary.learned,
         learned_before=0 if before.summary is None else before.summary.learned,
         mean=mean_of(row),
+        cost=None if length is None else length.cost,
+        share=None if length is None else length.taken(trained.share),
     )

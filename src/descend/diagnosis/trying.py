@@ -76,7 +76,7 @@ def _trained(
         if work_seconds(edited[0], prepared, len(edited)) > MOST_SECONDS:
             return None, 0
         training = Training(edited, prepared, "cpu")
-        training.trace.is_on = False
+        training.trace.turn_off()
         if not training.run(Quiet(stop)):
             return None, training.step * len(edited)
     except DescendError:

@@ -39,4 +39,3 @@ def measured_densely(training: Training, steps: int) -> None:
     """Measure so often that the first `steps` steps give some sixty samples."""
     training.trace.first = max(training.trace.first, FIRST)
     training.trace.every = max(1, -(-steps // SAMPLES))
-    training.trace.is_on = True

@@ -33,13 +33,21 @@ class Trace:
     def __init__(self, runs: int, activations: Sequence[str], *, every: int, first: int) -> None:
         self.runs, self.activations = runs, tuple(activations)
         self.every, self.first = every, first
-        self.is_on = every > 0 or first > 0
         self.steps: list[int] = []
         self._values: list[Tensor] = []
         self._losses: list[Tensor] = []
         self._present: list[Tensor] = []
         self._waiting: list[Copied] = []
         self._everyone = torch.ones(runs, dtype=torch.bool)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is measured, such as the last step of a run that diverges."""
+        return self.every > 0 or self.first > 0
+
+    def turn_off(self) -> None:
+        """Measure nothing from now on."""
+        self.every = self.first = 0
 
     def wants(self, step: int) -> bool:
         """Whether `step`, counted from 0, is sampled."""
