@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from descend.diagnosis.proof import Proof, Tried
 
 NARROW = 18  # columns that a remedy's name has at least
-LESS = 0.95
 HEADER = ("learn", "difference", "95 %", "cost", "", "named by")
 
 
@@ -72,5 +71,5 @@ def _in_part(proof: Proof) -> list[str]:
     return [
         f"{one.candidate.name}: {100 * one.share:.2g} % of its steps"
         for one in proof.tried
-        if one.seeds == proof.seeds and one.share is not None and one.share < LESS * proof.share
+        if one.seeds == proof.seeds and one.share is not None and one.is_cut
     ]

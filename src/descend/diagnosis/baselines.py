@@ -11,6 +11,7 @@ from torch import Tensor
 
 from descend.data.examples import Examples, Split
 from descend.diagnosis.labels import disagreement
+from descend.findings.fits import discriminants, line
 
 MOST = 2000  # examples of each split
 VALUES = 1 << 20  # and of these at most
@@ -79,7 +80,7 @@ def _scores(x: Tensor, y: Tensor, x_new: Tensor, y_new: Tensor, task: str) -> di
     name = "r2" if task == "regression" else "accuracy"
     return {
         f"neighbours/{name}": _score(_neighbours(x, y, x_new), y_new, task),
-        f"linear/{name}": _score(_linear(x, y, x_new), y_new, task),
+        f"linear/{name}": _score(_linear(x, y, x_new, task), y_new, task),
         "examples": float(len(y_new)),
     }
 
@@ -116,12 +117,10 @@ def _neighbours(x: Tensor, y: Tensor, x_new: Tensor) -> Tensor:
     return y[nearest].mean(dim=1)
 
 
-def _linear(x: Tensor, y: Tensor, x_new: Tensor) -> Tensor:
-    """Least squares with a little ridge, none of it on the level; x has the mean 0."""
-    level = y.mean(dim=0)
-    gram = x.mT @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
-    answer: Tensor = x_new @ torch.linalg.solve(gram, x.mT @ (y - level)) + level
-    return answer
+def _linear(x: Tensor, y: Tensor, x_new: Tensor, task: str) -> Tensor:
+    """Of a line, or of linear discriminants where one of several classes is right."""
+    model = discriminants if task == "multiclass" else line
+    return torch.from_numpy(model(x.numpy(), y.numpy(), x_new.numpy(), RIDGE))
 
 
 def _score(answer: Tensor, y: Tensor, task: str) -> float:

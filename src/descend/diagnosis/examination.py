@@ -15,7 +15,7 @@ from descend.findings.lines import counted, lines_of
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import Rule, rules
-from descend.findings.standing import does_well
+from descend.findings.standing import beaten, does_well
 from descend.findings.trial import Trial
 
 UNCONFIRMED = 0.6  # as sure, where the remedy alone changes nothing
@@ -93,7 +93,7 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
     """
     ran, silent, margins = [], [], {}
     found: list[tuple[Rule, list[Finding]]] = []
-    did_well = sum(map(does_well, records)) > MOST_SEEDS * len(records)
+    did_well = sum(map(_did_well, records)) > MOST_SEEDS * len(records)
     for rule in rules() if among is None else among:
         looked = []
         for record in records:
@@ -111,6 +111,16 @@ def examine(records: Sequence[Record], among: Sequence[Rule] | None = None) -> E
             margins[rule.code] = known[0]
     came = _as_they_came(found, records[0].trials, did_well=did_well)
     return Examination(in_order(came), ran, silent, margins, len(records))
+
+
+def _did_well(record: Record) -> bool:
+    """Whether a network knows what there is to know, of held-out examples, too."""
+    if not does_well(record):
+        return False
+    try:
+        return beaten(record) is None
+    except NotMeasured:
+        return True
 
 
 def in_order(

@@ -15,6 +15,7 @@ from descend.findings.finding import Finding
 
 AS_GOOD = 0.05  # of accuracy or r²: for less nobody changes more of a recipe
 MUCH = 0.1  # of it: for less nobody changes all of it
+LESS = 0.95  # beside the recipe's own share of steps
 
 PROVEN, UNPROVEN, HARMFUL = "proven", "unproven", "harmful"
 ORDER = {PROVEN: 0, UNPROVEN: 1, HARMFUL: 2}
@@ -29,7 +30,7 @@ class Tried:
     first round or could not be built. mean: of the metric. verdict: "proven", "unproven" or
     "harmful"; said: why, in a sentence. cost: of a whole training with it, in trainings of the
     recipe as it is; share: of that training's steps that were taken; None of one that could not be
-    built.
+    built. is_cut: whether that is less than of the recipe as it is, so that it may do better yet.
     """
 
     candidate: Candidate
@@ -44,6 +45,7 @@ class Tried:
     mean: float | None = None
     cost: float | None = None
     share: float | None = None
+    is_cut: bool = False
 
     @property
     def cures(self) -> bool:
@@ -127,7 +129,9 @@ def mean_of(row: Row) -> float | None:
 def best_first(tried: Sequence[Tried], sign: int) -> list[Tried]:
     """Cures first, by their metric; of those as good, what a finding named, then the fewest edits.
 
-    What changes all of a recipe must be better by much.
+    What changes all of a recipe must be better by much. Where nothing cures, what a finding named
+    and what helps though only a part of its steps was trained comes before what may be all that
+    there is to it.
     """
 
     def worth(one: Tried) -> float:
@@ -145,6 +149,7 @@ def best_first(tried: Sequence[Tried], sign: int) -> list[Tried]:
             not is_as_good,
             (not one.candidate.codes, len(one.candidate.edits)) if is_as_good else (),
             ORDER[one.verdict],
+            not (one.candidate.codes and one.is_cut),
             -mean,
         )
 
@@ -185,7 +190,9 @@ def _tried(
     said: str,
 ) -> Tried:
     before, row = trained.comparison[AS_IT_IS], trained.comparison[candidate.name]
-    length = lengths.get(candidate.name)
+    length, own = lengths.get(candidate.name), lengths.get(AS_IT_IS)
+    share = None if length is None else length.taken(trained.share)
+    own_share = trained.share if own is None else own.taken(trained.share)
     return Tried(
         candidate=candidate,
         verdict=verdict,
@@ -195,5 +202,6 @@ def _tried(
         learned_before=0 if before.summary is None else before.summary.learned,
         mean=mean_of(row),
         cost=None if length is None else length.cost,
-        share=None if length is None else length.taken(trained.share),
+        share=share,
+        is_cut=share is not None and share < LESS * own_share,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +18,10 @@ ENOUGH = 50  # held-out examples: fewer judge nothing
 LOW = 0.3  # of the loss of chance
 HALF = 0.5  # of the way that the simple model comes
 SIMPLE = ("neighbours", "linear")
+CALLED = {"neighbours": "five nearest neighbours", "linear": "a linear model"}
+BY_HEART = 0.8  # of the way from chance to perfection, on training examples
+LOST = 0.75  # of what a simple model knows of the held-out ones
+WIDE = 0.1  # a gap of accuracy or r² that is no matter of taste
 OF_NUMBERS = ("regression", "autoencoder")
 
 
@@ -43,6 +48,54 @@ def has_low_loss(record: Record) -> bool:
     if profile is None or not profile.chance_loss or not len(record.losses):
         return False
     return end_of(record.losses) < LOW * profile.chance_loss
+
+
+@dataclass(frozen=True)
+class Beaten:
+    """A network that knows its training examples, and of others less than a simple model does.
+
+    own, known, best: accuracy or r² on held-out and on training examples, and the model's on the
+    held-out ones.
+    """
+
+    split: str
+    examples: int
+    own: float
+    known: float
+    model: str
+    best: float
+
+
+def beaten(record: Record) -> Beaten | None:
+    """By which simple model, on held-out examples, beyond chance and taste; None by none.
+
+    Raises NotMeasured where nothing was held out, or no model tried.
+    """
+    name, scores = metric_of(record), scores_of(record)
+    split = "validation" if f"validation/{name}" in record.metrics else "test"
+    own, known_ones = record.metric(f"{split}/{name}"), record.metric(f"train/{name}")
+    if not scores:
+        raise NotMeasured
+    model = max(scores, key=lambda one: scores[one])
+    best, examples = scores[model], record.profile.examples[split]
+    error = _error_of_score(best, record, int(record.baselines["examples"]))
+    limit = SHORT + SURE_TIMES * error
+    knows = known_ones if name == "r2" else above_chance(known_ones, record)
+    answers, could = (
+        (own, best) if name == "r2" else (above_chance(own, record), above_chance(best, record))
+    )
+    is_lost = best - own > limit and answers < LOST * could
+    if knows < BY_HEART or not is_lost or known_ones - own < WIDE + SURE_TIMES * error:
+        return None
+    return Beaten(split, examples, own, known_ones, CALLED[model], best)
+
+
+def _error_of_score(score: float, record: Record, examples: int) -> float:
+    """The standard error of an accuracy or r² of so many examples."""
+    if metric_of(record) == "r2":
+        return (1 - min(max(score, 0.0), 1.0)) * math.sqrt(2 / examples)
+    share = min(max(score, 1 / (examples + 2)), 1 - 1 / (examples + 2))
+    return math.sqrt(share * (1 - share) / examples)
 
 
 def shortfall(record: Record) -> tuple[float, float]:

@@ -15,27 +15,33 @@ from descend.findings.course import (
     scale,
     smooth,
 )
-from descend.findings.finding import Finding, Margin, edit
+from descend.findings.finding import Finding, Margin, Remedy, edit
+from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
+from descend.findings.standing import LOST, beaten, metric_of
 
 TIMES = 2.0  # standard errors
 WIDE, GAP_TIMES = 0.1, 3.0  # a gap that is no matter of taste, and none of chance
 LOW = 0.1  # of the loss of chance: what is below is learnt by heart
 HALF = 0.5  # of it: what is above has not learnt its own examples
+REGULARISED = (edit("network.dropout", 0.3), edit("network.l2", 0.001))
 
 
 @finding("D301", "warning")
 def overfitting(record: Record) -> Finding | Margin | None:
-    """The held-out loss has risen from its least value while the training loss went on falling.
+    """What the network learns holds for its training examples alone.
 
     What it looks at: the smoothed loss on validation (or test) examples: its least value, or that
     of a constant answer, and its last; whether the metric of the task has become worse, too, or
     the loss is above that of a constant answer; the gap between training and held-out examples,
-    with an interval from their number.
-    Why it matters: the network learns what holds for its training examples alone.
+    with an interval from their number. Where the loss has not risen: whether a linear model or the
+    nearest neighbours answer the held-out examples far better than the network, which knows its
+    training examples by heart.
+    Why it matters: the network learns what tells its training examples from each other, and not
+    what they have in common with others.
     Remedy: early stopping, fewer epochs, dropout, `l2`, more examples, a smaller network.
-    Not a fault: a gap as such, under a loss that has not risen; a loss that rises while the share
+    Not a fault: a gap as such, where nothing simpler does better; a loss that rises while the share
     of right answers stays and is near that of the training examples, which is a network that grows
     too sure: that is a note. Nor is a rise from which early stopping went back to the best weights.
     Reference: Prechelt 1998.
@@ -50,14 +56,14 @@ def overfitting(record: Record) -> Finding | Margin | None:
     fell = training[-1] < training[round((at + 0.5) / len(held_out) * (len(training) - 1))]
     is_learnt = training[-1] < LOW * unit or (fell and training[-1] < HALF * unit)
     if not has_risen(last, least, record) or not is_learnt:
-        return Margin("rise of the held-out loss beside chance", (last - least) / unit, OF_CHANCE)
+        rise = Margin("rise of the held-out loss beside chance", (last - least) / unit, OF_CHANCE)
+        return _beaten(record) or rise
     name, gap, error = _gap(record, split)
     if gap < TIMES * error:
         return Margin("training examples answered better, in standard errors", gap / error, TIMES)
     is_worse = _lost(record, split, at) or (last > unit and gap > WIDE + GAP_TIMES * error)
     share = (at + 1) / len(held_out)
     epochs = max(1, round(share * len(training)))
-    stop = {"metric": f"{split}/loss"} if split == "validation" else None
     return Finding(
         severity=None if is_worse else "note",
         evidence=f"{split} loss {least:.4g} after {share:.0%} of the epochs, {last:.4g} at the end"
@@ -68,12 +74,37 @@ def overfitting(record: Record) -> Finding | Margin | None:
         since=epochs * record.steps_per_epoch,
         confidence=0.9 if is_worse else 0.6,
         remedies=[
-            *([edit("training.early_stopping", stop, "keeps the best weights")] if stop else []),
+            *_stopping(split),
             edit("training.epochs", epochs, "ends where the held-out loss was least"),
-            edit("network.dropout", 0.3),
-            edit("network.l2", 0.001),
+            *REGULARISED,
         ],
     )
+
+
+def _beaten(record: Record) -> Finding | None:
+    """A simple model that answers held-out examples better than a network that learns by heart."""
+    try:
+        found = beaten(record)
+    except NotMeasured:
+        return None
+    if found is None:
+        return None
+    name = metric_of(record)
+    return Finding(
+        evidence=f"{name} {found.known:.3g} on training, {found.own:.3g} on {found.examples:,} "
+        f"{found.split} examples, where {found.model} reaches {found.best:.3g}",
+        numbers={"train": found.known, "held_out": found.own, "simple": found.best},
+        healthy=f"at least {LOST:.0%} of what a simple model knows of them",
+        cause="it knows its training examples by heart, and of others less than a simpler model",
+        confidence=0.8,
+        remedies=[*REGULARISED, *_stopping(found.split)],
+    )
+
+
+def _stopping(split: str) -> list[Remedy]:
+    stop = {"metric": f"{split}/loss"}
+    kept = edit("training.early_stopping", stop, "keeps the best weights")
+    return [kept] if split == "validation" else []
 
 
 def _gap(record: Record, split: str) -> tuple[str, float, float]:

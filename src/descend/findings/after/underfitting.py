@@ -7,7 +7,7 @@ from descend.findings.finding import Finding, Margin, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
-from descend.findings.standing import metric_of, scores_of, shortfall
+from descend.findings.standing import CALLED, metric_of, scores_of, shortfall
 
 
 @finding("D302", "warning", is_symptom=True)
@@ -33,9 +33,8 @@ def underfitting(record: Record) -> Finding | Margin | None:
     short, limit = shortfall(record)
     if short < limit:
         return Margin("what a simple model is better by", short, limit)
-    called = {"neighbours": "five nearest neighbours", "linear": "a linear model"}[model]
     return Finding(
-        evidence=f"{split} {name} {own:.3g}, training {known:.3g}; {called}: {best:.3g}",
+        evidence=f"{split} {name} {own:.3g}, training {known:.3g}; {CALLED[model]}: {best:.3g}",
         numbers={"own": own, "train": known, "baseline": best},
         healthy="at least what a simple model reaches",
         cause="the network has not learnt what there is to learn",

@@ -24,7 +24,7 @@ WEAKEST, STRONGEST = 1e-3, 1e3  # of what suited weights would hand on
     "warning",
     leads_to=(
         *("D106", "D151", "D160", "D201", "D202", "D204", "D206", "D207", "D209", "D210", "D212"),
-        "D215",
+        *("D215", "D301"),
     ),
     is_forecast=True,
 )

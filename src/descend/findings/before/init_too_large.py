@@ -14,7 +14,10 @@ MOSTLY_SATURATED = 0.5
 @finding(
     "D101",
     "error",
-    leads_to=("D106", "D154", "D160", "D202", "D203", "D204", "D205", "D207", "D209", "D303"),
+    leads_to=(
+        *("D106", "D154", "D160", "D202", "D203", "D204", "D205", "D207", "D209", "D301"),
+        "D303",
+    ),
     is_forecast=True,
 )
 def init_too_large(record: Record) -> Finding | Margin:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from descend.findings.finding import Finding, Remedy, write
 from descend.findings.heads import lost_loss
 from descend.findings.measured import known
@@ -10,19 +12,26 @@ from descend.findings.rule import finding
 
 IGNORED = -100  # the label that torch's losses leave out
 OF_PROBABILITIES = ("bce", "cross_entropy", "nll")
+HALF = 0.5
 
 
-@finding("D138", "error", leads_to=("D100", "D116", "D203", "D206", "D212"))
+@finding(
+    "D138",
+    "error",
+    leads_to=("D100", "D106", "D116", "D118", "D132", "D203", "D206", "D207", "D212"),
+)
 def labels_out_of_range(record: Record) -> Finding | None:
     """The loss takes the targets for probabilities or classes, and they are other numbers.
 
-    What it looks at: the smallest and the largest target, and the loss; in a watched loop, the
-    labels beside the outputs, or the targets of a binary cross-entropy.
+    What it looks at: the smallest and the largest target, and the loss; under a binary
+    cross-entropy, whether the targets are two numbers that both mean "no", as masks of 0 and 255
+    that were divided by 255 twice; in a watched loop, the labels beside the outputs, or the targets
+    of a binary cross-entropy.
     Why it matters: cross-entropy with a target of 5 or of -1 has no lower end: the loss falls below
-    0 and runs away.
+    0 and runs away. Where even "yes" is a small number, "no" is the best answer to everything.
     Remedy: `data.scale = "unit"` for an autoencoder under this loss; `training.loss = "mse"` for
     quantities; labels counted from 0 for classes.
-    Not a fault: probabilities between 0 and 1 as targets.
+    Not a fault: probabilities between 0 and 1 as targets; smoothed labels, as 0.1 and 0.9.
     """
     if record.known_loop is not None:
         return _seen(record)
@@ -33,7 +42,7 @@ def labels_out_of_range(record: Record) -> Finding | None:
         return None
     least, most = float(targets.least.min()), float(targets.most.max())
     if least >= 0 and most <= 1:
-        return None
+        return _shrunk(record) if loss == "bce" and profile.task == "regression" else None
     if profile.task == "autoencoder":
         remedy = Remedy({"data.scale": "unit"}, "inputs between 0 and 1")
     else:
@@ -46,6 +55,23 @@ def labels_out_of_range(record: Record) -> Finding | None:
         cause=f"{loss} takes the targets for probabilities",
         place=record.output.place if record.layers else None,
         remedies=[remedy],
+    )
+
+
+def _shrunk(record: Record) -> Finding | None:
+    """Two labels, of which even the larger one is nearer to 0 than to 1."""
+    values = np.unique(known(record.profile.first_targets))
+    if len(values) != 2 or values[-1] >= HALF:
+        return None
+    no, yes = (f"{value:.3g}" for value in values)
+    return Finding(
+        about="training.loss" if "training.loss" in record.problems else None,
+        evidence=f"all targets are {no} or {yes}",
+        numbers={"least": float(values[0]), "most": float(values[-1])},
+        healthy="labels of 0 and 1",
+        cause=f"bce takes {yes} for the probability of yes: the labels were scaled",
+        place=record.output.place if record.layers else None,
+        remedies=[write("labels of 0 and 1: y = (y > 0).float()")],
     )
 
 

@@ -55,6 +55,7 @@ def underpowered_model(record: Record) -> Finding | Margin | None:
         numbers=numbers,
         healthy="a linear model as good as its nearest neighbours",
         cause="without a hidden layer that bends, the network is one linear map",
+        place=record.layers[0].place,
         remedies=remedies(record),
     )
 

@@ -19,7 +19,8 @@ def dying_relu(record: Record) -> Finding | Margin | None:
 
     What it looks at: the share of units that are 0 for each of up to 2,000 training examples under
     the weights that there are now; the step since which a batch showed as many. Named is the layer
-    that has the fewest units left, and of several dead ones the narrowest, which dies most easily.
+    that has the fewest units left, of several dead ones the narrowest, which dies most easily, and
+    of those that were dead from the first step on the first, which leaves the others nothing.
     Why it matters: a layer whose units are all dead makes the network a constant; many dead units
     leave a network that is too narrow.
     Remedy: `activation = "leaky_relu"`, `init = "he_normal"`, a smaller rate, more units.
@@ -36,9 +37,11 @@ def dying_relu(record: Record) -> Finding | Margin | None:
     share = max(dead for dead, _ in found)
     if share < 1 and (share < MANY or not is_poor(record)):
         return Margin("largest share of dead units", share, MANY)
-    share, layer = min(((dead, one) for dead, one in found if dead >= MANY), key=_living)
+    dead_ones = [(dead, one) for dead, one in found if dead >= MANY]
+    shut = [(dead, one) for dead, one in dead_ones if dead == 1 and _is_at_first(record, one)]
+    share, layer = shut[0] if shut else min(dead_ones, key=_living)
     since = _since(record, layer, share)
-    at_first = since is not None and since <= int(record.steps[0])
+    at_first = _is_at_first(record, layer, share)
     return Finding(
         evidence=f"{share:.0%} of {layer.fan_out} units are 0 for every example",
         numbers={"dead_share": share},
@@ -73,6 +76,12 @@ def _living(one: tuple[float, Layer]) -> tuple[float, int]:
 
 def _is_relu(layer: Layer) -> bool:
     return layer.activation == "relu" and layer.batch_norm != "after"
+
+
+def _is_at_first(record: Record, layer: Layer, share: float = 1.0) -> bool:
+    """Whether so many units were dead in the first batch that was seen."""
+    since = _since(record, layer, share)
+    return since is not None and since <= int(record.steps[0])
 
 
 def _since(record: Record, layer: Layer, share: float) -> int | None:
