@@ -6,7 +6,7 @@ Every public name is here; those that need torch are imported when they are firs
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from descend.errors import (
     DataError,
@@ -92,7 +92,15 @@ __all__ = [
     "watch",
 ]
 
-__getattr__ = at_first_use(__name__, _HOMES)
+
+def _shown(value: Any) -> Any:
+    """A class as it is; a function that says in a sentence which argument is of another kind."""
+    from descend.given import checked
+
+    return value if isinstance(value, type) else checked(value)
+
+
+__getattr__ = at_first_use(__name__, _HOMES, _shown)
 
 
 def __dir__() -> list[str]:

@@ -23,6 +23,7 @@ from descend.diagnosis.examiner import Examiner
 from descend.diagnosis.preflight.flight import preflight
 from descend.diagnosis.proving import prove as prove_remedies
 from descend.errors import DataError, NetworkError, RecipeError, RunError
+from descend.given import checked
 from descend.intake import (
     Arrays,
     as_recipe,
@@ -246,7 +247,7 @@ def evaluate(
 
 def lab(name: str, **options: Any) -> LabResult:
     """Run a lab and compare what it gives with what was published; options as in `train`."""
-    return find_lab(name).run(train, **options)
+    return find_lab(name).run(checked(train), **options)
 
 
 def _as_run(run: Run | Path | str) -> Run:

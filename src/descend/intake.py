@@ -126,11 +126,6 @@ def examples_of(
         return data.scaled(recipe.data.scale, recipe.data.target_scale)
     if data is None:
         return load(recipe.data, data_dir)
-    if not isinstance(data, tuple) or len(data) != 2:
-        raise DataError(
-            f"`data` must be a pair (x, y) of arrays: {type(data).__name__}",
-            hint="descend.train(recipe, data=(x, y)); an autoencoder takes (x, None)",
-        )
     x, y = data
     return from_arrays(x, y, recipe.data)
 

@@ -24,16 +24,21 @@ def seeds_of(recipe: Recipe, seeds: int | Sequence[int] | None) -> list[int]:
     first, count = recipe.training.seed, plain(seeds)
     if count is None:
         return [first]
-    if isinstance(count, int) and count > 0:
+    if is_whole(count) and count > 0:
         return list(range(first, first + count))
     chosen = [plain(seed) for seed in count] if isinstance(count, list) else []
-    is_seed = [isinstance(seed, int) and 0 <= seed < 2**63 for seed in chosen]
+    is_seed = [is_whole(seed) and 0 <= seed < 2**63 for seed in chosen]
     if not chosen or not all(is_seed) or len(set(chosen)) < len(chosen):
         raise RecipeError(
             f"`seeds` must be how many, 1 or more, or which, each once: {seeds!r}",
             hint="seeds=20 means twenty networks, seeds=[3, 7] these two",
         )
     return chosen
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def edits_of(recipes: Sequence[Recipe]) -> list[dict[str, Any]]:
