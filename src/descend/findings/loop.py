@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from descend.findings.measured import NotMeasured
+
+
+class Undefined(NamedTuple):
+    """Numbers that have no logarithm, that have a root without a slope, or that nothing divides by.
+
+    what: "logarithm", "root" or "division"; several: how many of these numbers, of how many; least:
+    of them, of log1p(x) that of 1 + x; is_slope: the loss was a number all the same, and its
+    gradient was none.
+    """
+
+    what: str
+    step: int
+    several: int
+    of: int
+    least: float
+    is_slope: bool
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,8 @@ class Loop:
     has_lost_inputs: whether the first layer was given NaN or infinite numbers in the last sample,
     or in the first of those whose loss was no number.
     renewed: the share of steps taken by an optimizer that was made after the step before.
+    undefined: the last numbers that the loss took a logarithm or a root of, or divided by, and that
+    it must not.
     """
 
     passes: int = 0
@@ -74,6 +92,7 @@ class Loop:
     are_probabilities: bool | None = None
     has_lost_inputs: bool = False
     renewed: float | None = None
+    undefined: Undefined | None = None
 
     @property
     def takes_turns(self) -> bool:

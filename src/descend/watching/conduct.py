@@ -12,6 +12,7 @@ from descend.watching.anatomy import Anatomy
 from descend.watching.answers import Answers
 from descend.watching.graphs import Graphs
 from descend.watching.leftovers import states_of
+from descend.watching.logarithms import Logarithms
 from descend.watching.order import Order, Share
 
 
@@ -32,6 +33,7 @@ class Conduct:
     order: Order = field(default_factory=Order)
     graphs: Graphs = field(default_factory=Graphs)
     answers: Answers = field(default_factory=Answers)
+    logarithms: Logarithms = field(default_factory=Logarithms)
     stale: dict[int, Share] = field(default_factory=dict)
     stale_size: float | None = None
     empty: Share = field(default_factory=Share)
@@ -100,6 +102,7 @@ class Conduct:
             are_probabilities=answers.are_probabilities,
             has_lost_inputs=self.has_lost_inputs,
             renewed=order.renewed / (order.steps - 1) if order.steps > 1 else None,
+            undefined=self.logarithms.undefined,
         )
 
     def _called(self, anatomy: Anatomy) -> set[str]:

@@ -132,6 +132,22 @@ def parents(node: Node) -> list[Node]:
     return [one for one, _ in node.next_functions if one is not None]
 
 
+def saved(node: Node, name: str) -> Tensor | None:
+    """What an operation keeps under `_saved_` and this name, without its graph.
+
+    None where it keeps no such tensor, where a hook might have to compute it anew, and where it is
+    gone: the backward pass will say so.
+    """
+    raw = getattr(node, f"_raw_saved_{name}", None)
+    if raw is None or getattr(raw, "unpack_hook", None) is not None:
+        return None
+    try:
+        kept = getattr(node, f"_saved_{name}")
+    except RuntimeError:  # it was freed, or changed in place
+        return None
+    return kept.detach() if isinstance(kept, Tensor) else None
+
+
 def activation_at(node: Node) -> str | None:
     """The name of the activation that an operation is, `bent` for one that no rule knows."""
     kind = kind_of(node)
@@ -189,6 +205,10 @@ def _passed(node: Node, behind: Found) -> Found:
     """What stands behind a layer in front of this operation."""
     kind = kind_of(node)
     activation = activation_at(node)
+    if kind == "Log":  # which is not known by itself
+        return Found(BENT, node)
+    if activation == "softmax" and behind.node is not None and kind_of(behind.node) == "Log":
+        activation = "log_softmax"
     if activation is not None:
         return Found(activation, node, "after" if behind.norm else "")
     if kind in NORMS:

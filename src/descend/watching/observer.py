@@ -71,7 +71,7 @@ class Observer:
         self.model, self.criterion, self.optimizers = model, criterion, optimizers
         self.sampled, self.failed = sampled, failed
         self.budget, self.seen = Budget(every), Observation(model)
-        self.order = self.seen.conduct.order
+        self.order, self.logarithms = self.seen.conduct.order, self.seen.conduct.logarithms
         self.seen.conduct.graphs.now = lambda: self.step
         self.step = -1
         self.is_bystander = False
@@ -180,6 +180,8 @@ class Observer:
                     self._keep_loss(loss := roots.item())
                     if loss - loss != 0:
                         self._look_for_origin(roots)
+                    elif self.logarithms.near:
+                        self._look_at_logarithms(roots)
                 except (AttributeError, RuntimeError):  # several roots, or one of several numbers
                     self._keep_loss = None
         return self._sample is not None and not self._is_foreign
@@ -214,6 +216,11 @@ class Observer:
         self._look_before_steps()
         self._sample.look_at_inputs(given_to(root, self.seen.anatomy))
         self._sample.went_back(root)
+
+    @guarded
+    def _look_at_logarithms(self, root: Tensor) -> None:
+        """A logarithm has come near to that of 0, whose gradient the loss may not show."""
+        self.logarithms.look_again(root, self.step)
 
     @guarded
     def after_backward(self) -> None:

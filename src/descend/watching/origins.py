@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from descend.watching.anatomy import Anatomy, Part
-from descend.watching.graph import Node, kind_of, parents
+from descend.watching.graph import Node, kind_of, parents, saved
 
-GIVEN = ("_saved_mat1", "_saved_input", "_saved_self")  # of linear maps and convolutions
+GIVEN = ("mat1", "input", "self")  # of linear maps and convolutions
 ON_THE_WAY = {"T", "Transpose", "Permute", "View", "ToCopy", "Expand", "UnsafeView"}
 MOST = 20_000  # operations that are looked at
 
@@ -54,10 +54,5 @@ def _owner(node: Node, owners: Mapping[int, Part]) -> Part | None:
 
 
 def _given(node: Node) -> Tensor | None:
-    """What an operation was given; None where a hook might have to compute it anew."""
-    for name in GIVEN:
-        raw = getattr(node, name.replace("_saved", "_raw_saved"), None)
-        if raw is not None and getattr(raw, "unpack_hook", None) is None:
-            given = getattr(node, name)
-            return given if isinstance(given, Tensor) else None
-    return None
+    """What an operation was given, as far as it keeps it."""
+    return next((given for name in GIVEN if (given := saved(node, name)) is not None), None)

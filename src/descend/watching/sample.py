@@ -133,6 +133,9 @@ class Sample:
         else:
             seen.describe_as(self._given)
         self.losses.append(seen)
+        if root is not None and seen.root is not None:
+            is_lost = not isfinite(seen.root)
+            self.conduct.logarithms.look(root, self.step, is_lost=is_lost)
         if root is not None and self.is_lost and not self._given_to:
             self.look_at_inputs(given_to(root, self.anatomy))
         self._unanswered = 0

@@ -11,7 +11,7 @@ import torch
 from descend.diagnosis.examination import Examination, examine
 from descend.findings.finding import Finding
 from descend.findings.lines import spelled_remedy
-from descend.findings.loop import Loop, Seen
+from descend.findings.loop import Loop, Seen, Undefined
 from descend.findings.record import Layer, Record
 
 STEPS = np.arange(40)
@@ -104,6 +104,45 @@ def test_the_fault_is_named_first_with_a_remedy_in_code(code: str) -> None:
     assert finding.code == code
     assert finding.severity == ("note" if code == "D226" else finding.severity)
     assert all(spelled_remedy(remedy).strip() for remedy in finding.remedies)
+
+
+def diverged(undefined: Undefined | None, *, saw_all: bool = True) -> Examination:
+    """What is found where the loss is no number at step 30; before it was sampled at step 20."""
+    losses = np.array([1.0, 0.5, np.nan])
+    record = Record(
+        layers=layers(),
+        steps=np.array([0, 20, 30]),
+        losses=losses,
+        quantities={
+            name: np.ones((3, 3)) for name in ("gradient_norm", "weight_norm", "activation_mean")
+        },
+        status="diverged",
+        seen=Seen(lr=0.1, optimizer="adam"),
+        known_loop=Loop(**{**SOUND, "undefined": undefined}),
+        all_losses=losses if saw_all else np.zeros(0),
+    )
+    return examine([record])
+
+
+@pytest.mark.parametrize("what", ["logarithm", "root", "division"])
+def test_a_logarithm_of_zero_explains_a_loss_that_is_no_number(what: str) -> None:
+    finding = only(diverged(Undefined(what, 30, 2, 32, 0.0, False)))
+    assert (finding.code, finding.since, finding.severity) == ("D236", 30, "error")
+    assert "D203" in [one.code for one in finding.consequences]
+    assert finding.numbers == {"count": 2, "of": 32, "least": 0, "step": 30}
+    assert "2 of 32 numbers" in finding.evidence
+    assert all(remedy.write for remedy in finding.remedies)
+
+
+def test_a_logarithm_of_zero_long_before_does_not() -> None:
+    """Where each loss was seen, the step before at most; else any since the last sample."""
+    for step, saw_all, code in ((29, True, "D236"), (25, True, "D203"), (25, False, "D236")):
+        undefined = Undefined("logarithm", step, 1, 32, 0.0, True)
+        assert only(diverged(undefined, saw_all=saw_all)).code == code
+    assert (
+        only(diverged(Undefined("logarithm", 10, 1, 32, 0.0, True), saw_all=False)).code == "D203"
+    )
+    assert only(diverged(None)).code == "D203"
 
 
 TWINS: dict[str, dict[str, Any]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from descend.findings.finding import Finding, Remedy
+from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
 
@@ -13,7 +14,7 @@ GIVE = {
 }  # activations whose outputs a loss on probabilities (or on rates) can take
 
 
-@finding("D111", "error", leads_to=("D106", "D203", "D211", "D212"))
+@finding("D111", "error", leads_to=("D106", "D203", "D211", "D212", "D236"))
 def logits_as_probabilities(record: Record) -> Finding | None:
     """The loss takes the outputs for probabilities, and they can be any number.
 
@@ -24,6 +25,8 @@ def logits_as_probabilities(record: Record) -> Finding | None:
     Not a fault: `softplus`, `exp` or `relu` as the rate of a Poisson loss.
     """
     training, output = record.training, record.output
+    if not output.activation:  # one that no rule knows
+        raise NotMeasured
     if training.loss == "nll":
         if output.activation == "log_softmax":
             return None

@@ -11,7 +11,7 @@ FEW = 0.01  # of the targets: fewer are outliers
 DEAD = 0.99  # share of zeros from the first step on: hardly a gradient is left
 
 
-@finding("D117", "error", leads_to=("D106", "D116", "D201", "D203", "D204", "D206", "D211"))
+@finding("D117", "error", leads_to=("D106", "D116", "D201", "D203", "D204", "D206", "D211", "D236"))
 def relu_on_output(record: Record) -> Finding | None:
     """The last layer ends in ReLU, which cannot say no.
 

@@ -14,7 +14,9 @@ SIZE = 0.01  # beside what the backward pass adds
 @finding(
     "D220",
     "error",
-    leads_to=("D202", "D203", "D204", "D205", "D208", "D209", "D210", "D211", "D215", "D303"),
+    leads_to=(
+        *("D202", "D203", "D204", "D205", "D208", "D209", "D210", "D211", "D215", "D236", "D303"),
+    ),
 )
 def missing_zero_grad(record: Record) -> Finding | Margin:
     """Each step goes along the sum of all gradients so far, for nothing sets them to zero.

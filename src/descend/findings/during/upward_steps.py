@@ -10,7 +10,11 @@ from descend.findings.rule import finding
 SHARE = 0.9  # of the steps
 
 
-@finding("D234", "error", leads_to=("D202", "D203", "D204", "D205", "D208", "D210", "D212", "D215"))
+@finding(
+    "D234",
+    "error",
+    leads_to=("D202", "D203", "D204", "D205", "D208", "D210", "D212", "D215", "D236"),
+)
 def upward_steps(record: Record) -> Finding | Margin:
     """Each step raises the loss that was computed.
 
