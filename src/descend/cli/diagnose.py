@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +15,6 @@ from descend.cli.usage import Whole
 
 if TYPE_CHECKING:
     from descend.diagnosis.diagnosing import Diagnosis
-    from descend.diagnosis.proof import Proof
-    from descend.recipe import Recipe
 
 
 @click.command("diagnose")
@@ -35,6 +33,14 @@ if TYPE_CHECKING:
     metavar="[FILE]",
     help="Prove, and write the cured recipe to FILE, which must not exist yet.",
 )
+@click.option(
+    "--cost",
+    type=Whole(1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="What a proof may cost, in ordinary trainings.",
+)
 @options.data_dir
 @options.as_json
 @options.quiet
@@ -46,6 +52,7 @@ def command(
     epochs: int | None,
     prove: bool,
     fix: str | None,
+    cost: int,
     data_dir: str | None,
     as_json: bool,
     quiet: bool,
@@ -63,15 +70,17 @@ def command(
     descend diagnose runs/2026-01-31_120000_digits_1a2b
     descend diagnose my.toml --fix cured.toml
 
-    --prove trains the recipe as it is and every remedy, over the same seeds, and says which help.
+    --prove trains the recipe as it is and every remedy, over the same seeds, and says which help;
+    it costs ten trainings of the recipe at most, unless --cost says otherwise.
     The exit code is 2 where something was found that hurts.
     """
     from descend.cli.findings import FOUND, put_examination
     from descend.cli.progress import telling
     from descend.diagnosis.diagnosing import diagnose
-    from descend.diagnosis.proving import prove as proof_of
+    from descend.diagnosis.fixing import fixed_toml
     from descend.intake import edits_for
     from descend.recipe.edits import parse_edit
+    from descend.runs.files import write_text
     from descend.runs.folder import is_watched
 
     if is_watched(given):
@@ -83,32 +92,53 @@ def command(
         diagnosis = diagnose(
             given, edits=changes or None, seeds=seeds, data_dir=data_dir, tell=tell
         )
-    proof = None
-    if (prove or place is not None) and not diagnosis.is_provable:
-        say("nothing can be proven of a recipe that cannot be trained: mend it first", quiet)
-    if (prove or place is not None) and diagnosis.is_provable:
-        if not diagnosis.is_possible:
-            say("what is impossible is left open, as descend chooses it", quiet)
-        say("proving: the recipe as it is and every remedy, over the same seeds", quiet)
-        recipe = _given_recipe(given, diagnosis, changes)
-        proof = proof_of(recipe, diagnosis.findings, data_dir=data_dir)
-        if place is not None:
-            _write_cured(place, recipe, proof, diagnosis)
+    if not as_json:
+        put_examination(diagnosis.examination)
+        put(_spent(diagnosis))
+    if prove or place is not None:
+        diagnosis = _proven(diagnosis, data_dir, cost, quiet)
+        if place is not None and (text := fixed_toml(diagnosis)) is not None:
+            write_text(place, text)
     if as_json:
-        put_json(replace(diagnosis, proof=proof).to_json())
-        return 0 if diagnosis.is_healthy else FOUND
-    code = put_examination(diagnosis.examination)
-    put(
-        f"after {100 * diagnosis.share:.0f} % of the planned steps, "
-        f"at the cost of {diagnosis.cost:,.{0 if diagnosis.cost >= 100 else 1}f} trainings of one "
-        "network"
-    )
-    if proof is not None:
+        put_json(diagnosis.to_json())
+    elif diagnosis.proof is not None:
         put()
-        put_proof(proof, diagnosis)
+        put_proof(diagnosis.proof, diagnosis)
         if place is not None:
-            put_written(place, proof, diagnosis)
-    return code
+            put_written(place, diagnosis.proof, diagnosis)
+    return 0 if diagnosis.is_healthy else FOUND
+
+
+def _proven(diagnosis: Diagnosis, data_dir: str | None, cost: int, quiet: bool) -> Diagnosis:
+    """The diagnosis with its proof, where something can be trained at all."""
+    from descend.cli.comparison import Narrator, parts_of
+    from descend.cli.progress import telling
+    from descend.diagnosis.proving import prove
+
+    if not diagnosis.is_provable:
+        say("nothing can be proven of a recipe that cannot be trained: mend it first", quiet)
+        return diagnosis
+    if not diagnosis.is_possible:
+        say("what is impossible is left open, as descend chooses it", quiet)
+    say("proving: the recipe as it is and every remedy, over the same seeds", quiet)
+    with telling(quiet, parts_of) as teller:
+        proof = prove(
+            diagnosis.base,
+            diagnosis.findings,
+            data_dir=data_dir,
+            most_cost=cost,
+            tell=Narrator(teller, quiet).tell,
+        )
+    return replace(diagnosis, proof=proof)
+
+
+def _spent(diagnosis: Diagnosis) -> str:
+    """What the diagnosis took."""
+    digits = 0 if diagnosis.cost >= 100 else 1
+    return (
+        f"after {100 * diagnosis.share:.0f} % of the planned steps, at the cost of "
+        f"{diagnosis.cost:,.{digits}f} trainings of one network"
+    )
 
 
 def _show_watched(folder: str, as_json: bool) -> int:
@@ -123,18 +153,6 @@ def _show_watched(folder: str, as_json: bool) -> int:
     return put_examination(examination)
 
 
-def _given_recipe(given: str, diagnosis: Diagnosis, changes: dict[str, Any]) -> Recipe:
-    """The recipe with what it leaves open, so that remedies choose it anew; a run's own.
-
-    Of one that is impossible what is left without its problems.
-    """
-    from descend.intake import as_recipe
-
-    if diagnosis.run is not None or not diagnosis.is_possible:
-        return diagnosis.recipe
-    return as_recipe(given)[0].edited(changes)
-
-
 def _place(fix: str, given: str) -> Path:
     """Where the cured recipe goes; DescendError where something is there already."""
     from descend.errors import RecipeError
@@ -146,15 +164,3 @@ def _place(fix: str, given: str) -> Path:
             hint="--fix FILE chooses another one",
         )
     return place
-
-
-def _write_cured(place: Path, recipe: Recipe, proof: Proof, diagnosis: Diagnosis) -> None:
-    from descend.diagnosis.fixing import cured_toml
-    from descend.runs.files import write_text
-
-    if proof.cure is None:
-        return
-    named = {finding.code: finding.name for finding in diagnosis.findings}
-    codes = " ".join(f"{code} {named.get(code, '')}".strip() for code in proof.cure.codes)
-    why = dict.fromkeys(proof.cure.edits, codes or proof.cure.why)
-    write_text(place, cured_toml(recipe, proof.cure.edits, why))

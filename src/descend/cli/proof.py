@@ -45,7 +45,8 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
 def put_written(place: Path, proof: Proof, diagnosis: Diagnosis) -> None:
     """What became of `--fix`."""
     if proof.cure is None:
-        put("no cure was found: nothing was written")
+        nothing = "nothing has to be cured" if diagnosis.is_healthy else "no cure was found"
+        put(f"{nothing}: nothing was written")
     elif diagnosis.is_healthy:
         put(f"nothing has to be cured; what does better: {place}")
     elif not proof.is_cure:

@@ -13,7 +13,7 @@ from descend.errors import RecipeError
 from descend.findings.finding import Finding, Remedy, edit
 from descend.recipe import Recipe
 
-ANEW = "all as descend chooses"
+ANEW = "as descend chooses"
 MOST_PAIRS = 6
 KEPT = ("seed", "dtype", "evaluate", "measure_every", "measure_first", "drop_last", "shuffle")
 

@@ -51,7 +51,8 @@ Tell = Callable[[Progress], None]
 class Diagnosis:
     """What is wrong with a recipe or a run.
 
-    recipe: completed, where it could be; run: the folder that was read, or None.
+    recipe: completed, where it could be; base: what is proven and cured: with what it leaves open,
+    and without what makes it impossible; run: the folder that was read, or None.
     share: of the planned steps that were trained until the verdict, of the networks as they are;
     cost: of all steps of all networks that were trained for it, in trainings of one network.
     records: what the findings were read from, one for each seed; proof: of their remedies.
@@ -61,6 +62,7 @@ class Diagnosis:
     recipe: Recipe
     examination: Examination
     records: Sequence[Record]
+    base: Recipe
     run: Path | None = None
     share: float = 0.0
     cost: float = 0.0
@@ -87,6 +89,13 @@ class Diagnosis:
     def is_provable(self) -> bool:
         """Whether a network can be made of it, or at least of what is left without its problems."""
         return any(record.layers for record in self.records)
+
+    @property
+    def cured(self) -> Recipe | None:
+        """The recipe with the cure that was proven; None where nothing was, or none was found."""
+        if self.proof is None or self.proof.cure is None:
+            return None
+        return self.base.edited(self.proof.cure.edits)
 
     @property
     def is_healthy(self) -> bool:
@@ -162,7 +171,7 @@ def _of_recipe(
     completed, alone = recorded(asked, data, data_dir, 1)
     if alone[0].problems:
         before_a_step = [rule for rule in rules() if rule.family == "before"]
-        return Diagnosis(name, completed, examine(alone, before_a_step), alone)
+        return Diagnosis(name, completed, examine(alone, before_a_step), alone, completed)
     examples = examples_of(completed, data, data_dir)
     recipes = [seeded(completed, seed) for seed in seeds_of(completed, seeds)]
     chosen = device_named(device)
@@ -197,6 +206,7 @@ def _of_recipe(
         completed,
         examination,
         records,
+        asked.recipe,
         share=training.step / training.total,
         cost=per_run / training.total,
     )
@@ -230,6 +240,7 @@ def _of_run(
         run.recipe,
         examine(records),
         records,
+        run.recipe,
         run=run.folder,
         share=max((len(record.steps) and record.steps[-1] + 1) / plan.total for record in records),
         cost=sum(map(len, forks)) * steps / plan.total,

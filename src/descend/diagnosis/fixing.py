@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from descend.diagnosis.diagnosing import Diagnosis
 from descend.recipe import Recipe
 from descend.recipe.complaints import spelled
 
-HEADER = "# cured by `descend diagnose --fix`: each edit says what was there before\n"
+HEADER = "# {} by `descend diagnose --fix`: each edit says what was there before\n"
 
 
-def cured_toml(recipe: Recipe, edits: Mapping[str, Any], why: Mapping[str, str]) -> str:
+def fixed_toml(diagnosis: Diagnosis) -> str | None:
+    """The recipe with the cure that was proven, each edit with the findings that named it.
+
+    None where nothing was proven to help.
+    """
+    if diagnosis.proof is None or diagnosis.proof.cure is None:
+        return None
+    cure = diagnosis.proof.cure
+    named = {finding.code: finding.name for finding in diagnosis.findings}
+    codes = " ".join(f"{code} {named.get(code, '')}".strip() for code in cure.codes)
+    why = dict.fromkeys(cure.edits, codes or cure.why)
+    did = "improved" if diagnosis.is_healthy else "cured"
+    return cured_toml(diagnosis.base, cure.edits, why, did)
+
+
+def cured_toml(
+    recipe: Recipe, edits: Mapping[str, Any], why: Mapping[str, str], did: str = "cured"
+) -> str:
     """The recipe with its edits as TOML, readable again; why: a word on each edit by its field."""
     lines = recipe.edited(edits).to_toml().splitlines()
     for field, value in edits.items():
@@ -19,7 +37,7 @@ def cured_toml(recipe: Recipe, edits: Mapping[str, Any], why: Mapping[str, str])
         if why.get(field):
             note += f": {why[field]}"
         _annotate(lines, field, note, is_gone=value is None)
-    return HEADER + "\n".join(lines) + "\n"
+    return HEADER.format(did) + "\n".join(lines) + "\n"
 
 
 def _before(recipe: Recipe, field: str) -> str:

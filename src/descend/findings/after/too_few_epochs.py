@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from descend.findings.before.too_few_steps import AIM
 from descend.findings.course import (
     FEW_STEPS,
     LEARNS,
@@ -49,7 +50,8 @@ def too_few_epochs(record: Record) -> Finding | Margin | None:
         moved = max(path_length(record, layer.number) for layer in record.layers)
         if moved < MOVED:
             return None
-        return _finding(record, f"{steps:,} steps; loss {end:.4g} of {unit:.4g}", 10.0, 0.8)
+        times = max(10.0, AIM / steps)
+        return _finding(record, f"{steps:,} steps; loss {end:.4g} of {unit:.4g}", times, 0.8)
     brought = falls_by(record)
     if end > LEARNS * max(unit, start_loss(record)) or brought < BROUGHT * unit:
         return Margin("what the last fifth brought, beside chance", brought / unit, BROUGHT)
