@@ -21,6 +21,7 @@ from descend.diagnosis.diagnosing import diagnose as diagnose_given
 from descend.diagnosis.examination import Examination
 from descend.diagnosis.examiner import Examiner
 from descend.diagnosis.preflight.flight import preflight
+from descend.diagnosis.proving import MOST_COST
 from descend.diagnosis.proving import prove as prove_remedies
 from descend.errors import DataError, NetworkError, RecipeError, RunError
 from descend.given import checked
@@ -157,20 +158,22 @@ def diagnose(
     data: Arrays | None = None,
     data_dir: Path | str | None = None,
     seeds: int = 3,
+    most_cost: float = MOST_COST,
 ) -> Diagnosis:
     """Why a recipe or a run does not learn, or that it does.
 
     recipe: as in `train`, or a Run or its folder. A recipe is trained in memory for a tenth of its
     steps, and to the end where that shows nothing. prove: train every remedy beside it, over the
-    same seeds; `.proof` then says which of them help.
+    same seeds; `.proof` then says which of them help, and `.cured` is the recipe with the best.
+    most_cost: what the proof may cost, in ordinary trainings of the recipe.
     """
     found = diagnose_given(recipe, edits=edits, data=data, data_dir=data_dir, seeds=seeds)
     if not prove or not found.is_provable:
         return found
-    base = found.recipe
-    if found.run is None and found.is_possible and not isinstance(recipe, Run):
-        base = as_recipe(recipe, "arrays" if data is not None else None)[0].edited(edits or {})
-    return replace(found, proof=prove_remedies(base, found.findings, data=data, data_dir=data_dir))
+    proof = prove_remedies(
+        found.base, found.findings, data=data, data_dir=data_dir, most_cost=most_cost
+    )
+    return replace(found, proof=proof)
 
 
 def resume(
