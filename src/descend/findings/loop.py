@@ -57,6 +57,8 @@ class Loop:
     label_range: the least and largest label that the loss was given, as class numbers; labels: how
     many different ones; outputs: how many the module gave; target_range: the least and largest
     target of a loss that takes them for probabilities.
+    label_factors: the least and largest class number by which a loss multiplies the logarithms of
+    all outputs of an example.
     are_probabilities: whether each row of what the loss was given summed to 1, none negative.
     has_lost_inputs: whether the first layer was given NaN or infinite numbers in the last sample,
     or in the first of those whose loss was no number.
@@ -87,6 +89,7 @@ class Loop:
     output_shape: tuple[int, ...] | None = None
     label_range: tuple[int, int] | None = None
     target_range: tuple[float, float] | None = None
+    label_factors: tuple[float, float] | None = None
     labels: int | None = None
     outputs: int | None = None
     are_probabilities: bool | None = None

@@ -18,7 +18,8 @@ class Answers:
     """Labels, outputs and their shapes as far as they were seen.
 
     broadcast: the shapes of targets and outputs where they differ, as they were at first;
-    target_range: of targets that are probabilities.
+    target_range: of targets that are probabilities; label_factors: of class numbers by which all
+    outputs' logarithms are multiplied.
     """
 
     outputs: int | None = None
@@ -26,6 +27,7 @@ class Answers:
     broadcast: tuple[tuple[int, ...], tuple[int, ...]] | None = None
     label_range: tuple[int, int] | None = None
     target_range: tuple[float, float] | None = None
+    label_factors: tuple[float, float] | None = None
     labels: set[int] = field(default_factory=set)
 
     def look_at_output(self, output: Tensor) -> None:
@@ -43,6 +45,8 @@ class Answers:
         target, output = seen.target_shape, seen.output_shape
         if target is not None and output is not None and not seen.counts_classes:
             self.broadcast = self.broadcast or ((target, output) if target != output else None)
+        if seen.label_factors is not None:
+            self.label_factors = _wider(self.label_factors, seen.label_factors)
         if seen.outputs is None or seen.targets is None or not seen.targets.numel():
             return
         if seen.counts_classes:
@@ -50,8 +54,7 @@ class Answers:
             self._look_at_labels(seen.targets, seen.ignored)
         if seen.name == "bce":
             least, most = map(float, seen.targets.aminmax())
-            known = self.target_range or (least, most)
-            self.target_range = min(least, known[0]), max(most, known[1])
+            self.target_range = _wider(self.target_range, (least, most))
 
     def _look_at_labels(self, targets: Tensor, ignored: int) -> None:
         seen = torch.unique(targets.flatten()[:MOST]).tolist()
@@ -59,3 +62,8 @@ class Answers:
             self.labels.update(known)
             least, most = self.label_range or (known[0], known[0])
             self.label_range = min(least, *known), max(most, *known)
+
+
+def _wider(known: tuple[float, float] | None, seen: tuple[float, float]) -> tuple[float, float]:
+    """The range of what was known and of what is seen now."""
+    return (min(known[0], seen[0]), max(known[1], seen[1])) if known is not None else seen

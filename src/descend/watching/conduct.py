@@ -97,6 +97,7 @@ class Conduct:
             output_shape=None if answers.broadcast is None else answers.broadcast[1],
             label_range=answers.label_range,
             target_range=answers.target_range,
+            label_factors=answers.label_factors,
             labels=len(answers.labels) or None,
             outputs=answers.outputs,
             are_probabilities=answers.are_probabilities,

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from descend.watching.graph import Node, activation_at, before_loss, kind_of, parents
+from descend.watching.products import product_with_labels
 from descend.watching.tensors import tensors_in
 
 NODES: Mapping[str, tuple[str, str]] = {
@@ -53,6 +54,8 @@ class LossSeen:
     outputs, targets: what it was given; output_shape, target_shape: before they were broadcast.
     is_plain: nothing is weighted, smoothed or left out; ignored: the label that is left out.
     activation: what the loop itself applies to the outputs before the loss.
+    label_factors: the least and the largest class number by which all outputs' logarithms are
+    multiplied.
     """
 
     head: Tensor | None = None
@@ -69,6 +72,7 @@ class LossSeen:
     is_plain: bool = True
     ignored: int = IGNORED
     activation: str | None = None
+    label_factors: tuple[float, float] | None = None
 
     @property
     def factor(self) -> float:
@@ -137,6 +141,9 @@ def read_losses(root: Any, is_output: Callable[[Node], bool]) -> list[LossSeen]:
             found.append(LossSeen())
             _describe(found[-1], node, is_output)
         before.append(node)
+    if seen.name is None and (product := product_with_labels(root)) is not None:
+        seen.output_shape, seen.target_shape = product.output_shape, product.target_shape
+        seen.label_factors = product.least, product.most
     return found
 
 
