@@ -92,6 +92,104 @@ def test_a_correct_loop_is_healthy(tmp_path: Path) -> None:
     assert named(tmp_path, regression(**CORRECT)) == []
 
 
+WHEN: dict[str, tuple[bool, bool]] = {  # too late, last
+    "after_backward": (True, False),
+    "before step": (True, False),
+    "between: after-backward, before-step": (True, False),
+    "before_backward": (False, False),
+    "After Step": (False, True),
+    "end": (False, True),
+}
+
+
+@pytest.mark.parametrize("words", WHEN)
+def test_only_a_gradient_that_is_zeroed_between_backward_pass_and_step_is_lost(words: str) -> None:
+    habits = Habits.of({"zero_grad": words})
+    assert (habits.zeroes_too_late, habits.zeroes_last) == WHEN[words]
+
+
+def test_a_gradient_that_is_zeroed_behind_the_step_is_sound(tmp_path: Path) -> None:
+    assert named(tmp_path, regression(zero_grad="after_step")) == []
+    assert named(tmp_path, regression(zero_grad="after_backward"))[0].code == "D222"
+
+
+THREE = {
+    "kind": "inline",
+    "x": [[a / 4, b / 4] for a, b in POINTS],
+    "y": [int(a > b) + int(a > 2 * b) for a, b in POINTS],
+    "n_train": 48,
+}
+
+
+def probabilities(loss: str, outputs: int, last: str, **more: Any) -> Case:
+    """Classes by a loss on probabilities, at a rate that soon makes them sure of themselves."""
+    encoding = "binary" if outputs == 1 else "index"
+    binary = {**THREE, "y": [int(a > b) for a, b in POINTS]}
+    return case_of(
+        dense(16, "tanh"),
+        dense(outputs, last),
+        task="binary" if outputs == 1 else "multiclass",
+        data=binary if outputs == 1 else THREE,
+        preprocessing={"input": "none", "target": "none", "target_encoding": encoding},
+        loss={"name": loss, "on": "probabilities", "reduction": "mean", **more},
+        optimizer={"name": "adam", "lr": 3.0},
+        batch_size=16,
+        epochs=20,
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "last"),
+    [("bce", 1, "sigmoid"), ("sparse_categorical_crossentropy", 3, "softmax")],
+)
+def test_a_loss_without_a_bound_is_trained_as_such(
+    loss: str, outputs: int, last: str, tmp_path: Path
+) -> None:
+    case = probabilities(loss, outputs, last, clip=None)
+    assert needs_a_loop(case)
+    assert not needs_a_loop(probabilities(loss, outputs, last))
+    said = verdict(case, Means(written(tmp_path, case), seeds=1))
+    assert said.notes == ()
+    (found,) = [one for one in said.named if one.code == "D236"]
+    assert (found.causes, found.layers) == (("log_of_nonpositive",), (1,))
+    assert not found.is_consequence
+
+
+def test_a_loss_without_a_bound_is_the_bounded_one_where_nothing_is_0(tmp_path: Path) -> None:
+    heads = (("bce", 1, "sigmoid"), ("cross_entropy", 3, "softmax"))
+    for case in (probabilities(*head, clip=None) for head in heads):
+        arrays = load(case, written(tmp_path, case), None)
+        loop = plain(case, arrays, 0)
+        known = {name: one for name, one in case.tree["loss"].items() if name != "clip"}
+        bounded = plain(Case({**case.tree, "loss": known}), arrays, 0)
+        p = loop.network(loop.x)
+        expected = bounded.criterion(p, loop.y)
+        torch.testing.assert_close(loop.criterion(p, loop.y), expected, rtol=1e-6, atol=0)
+
+
+def test_class_numbers_for_one_hot_rows_are_spread_as_keras_does(tmp_path: Path) -> None:
+    """-label · Σ ln p, and a watch says what is wrong with it."""
+    case = probabilities("categorical_crossentropy", 3, "softmax")
+    assert needs_a_loop(case)
+    assert not needs_a_loop(Case({**case.tree, "epochs": 0}))  # and is refused as a recipe
+    for other in ("sparse_categorical_crossentropy", "cross_entropy"):
+        assert not needs_a_loop(probabilities(other, 3, "softmax"))
+    loop = plain(case, load(case, written(tmp_path, case), None), 0)
+    assert loop.y.shape == (48, 1)
+    p = loop.network(loop.x)
+    expected = (-loop.y.flatten() * p.log().sum(dim=1)).mean()
+    torch.testing.assert_close(loop.criterion(p, loop.y), expected, rtol=1e-6, atol=0)
+    case.tree["optimizer"]["lr"] = 0.01
+    first = named(tmp_path, case)[0]
+    assert (first.code, first.layers) == ("D233", (1,))
+    assert "label_encoding" in first.causes
+
+
+def test_a_module_of_a_loop_is_a_place_in_the_case(tmp_path: Path) -> None:
+    first = named(tmp_path, regression(train_mode=False))[0]
+    assert (first.code, first.layers) == ("D229", (0, 1))
+
+
 def test_a_recipe_has_words_for_a_seed_and_the_order_of_the_examples() -> None:
     assert not needs_a_loop(case_of(loop={"seed": 24, "shuffle": False}))
     assert not needs_a_loop(case_of())

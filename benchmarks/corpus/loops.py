@@ -16,15 +16,17 @@ from descend.watching.watch import Watch
 
 from .arrays import Arrays
 from .cases import Case
-from .plain import Network, blocks_of, criterion_of, optimizer_of, penalty_of, rows_of
+from .plain import LEAST, Network, blocks_of, criterion_of, optimizer_of, penalty_of, rows_of
 from .recipes import Told, told
 
 SAMPLES = 100  # of a watched loop
 EVALUATIONS = 20  # in the whole training
 COUNTING = ("cross_entropy", "nll")
+CLASS_NUMBERS = "class numbers"  # which a loss takes for something else
 IN_A_RECIPE = {"seed", "shuffle"}
 REFUSALS = (RuntimeError, ValueError, IndexError)
 NUMBER = re.compile(r"\d+")
+BETWEEN_WORDS = re.compile(r"[\s_-]+")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,16 @@ class Habits:
     @property
     def zeroes_too_late(self) -> bool:
         """Whether the gradient is set to zero between backward pass and step."""
-        return isinstance(self.zero_grad, str) and "before_b" not in self.zero_grad
+        return "after_backward" in self._zeroes or "before_step" in self._zeroes
+
+    @property
+    def zeroes_last(self) -> bool:
+        """Whether it is set to zero behind the step, which does as well as before the pass."""
+        return "after_step" in self._zeroes or self._zeroes == "end"
+
+    @property
+    def _zeroes(self) -> str:
+        return BETWEEN_WORDS.sub("_", str(self.zero_grad).lower())
 
     @property
     def steps_too_early(self) -> bool:
@@ -93,6 +104,8 @@ class Plain:
     arrays: Arrays
     seed: int
     layers: Sequence[Mapping[str, Any]] = ()  # of the case
+    is_unbounded: bool = False  # the logarithm of its loss
+    spreads_labels: bool = False  # over all outputs
     network: Network = field(init=False)
     criterion: nn.Module = field(init=False)
 
@@ -104,7 +117,8 @@ class Plain:
         self.x = _inputs(self.arrays.x, self.arrays.x, standard)
         self.x_held_out = _inputs(self.arrays.x_held_out, self.arrays.x, standard)
         outputs = self.rows[-1]["units"]
-        self.y = _targets(self.arrays, self.arrays.y, self.training["loss"], outputs)
+        loss = CLASS_NUMBERS if self.spreads_labels else self.training["loss"]
+        self.y = _targets(self.arrays, self.arrays.y, loss, outputs)
         size = self.training["batch_size"]
         self.batch_size = len(self.x) if size == "all" else int(size)
         self.steps_per_epoch = -(-len(self.x) // self.batch_size)
@@ -112,7 +126,12 @@ class Plain:
         torch.manual_seed(self.seed)  # of dropout's masks
         blocks = blocks_of(self.rows, self.x.shape[1], self.seed)
         self.network = Network(blocks, self._block_at(self.habits.detach_after))
-        self.criterion = criterion_of(self.training, self.rows[-1]["activation"])
+        self.criterion = criterion_of(
+            self.training,
+            self.rows[-1]["activation"],
+            is_unbounded=self.is_unbounded,
+            spreads_labels=self.spreads_labels,
+        )
         self._freeze()
 
     def _block_at(self, place: Any) -> int | None:
@@ -174,7 +193,7 @@ class Plain:
         habits = self.habits
         if habits.targets_are_flat and y.is_floating_point():
             y = y.reshape(-1)
-        if habits.zero_grad and not habits.zeroes_too_late:
+        if habits.zero_grad and not habits.zeroes_too_late and not habits.zeroes_last:
             optimizer.zero_grad()
         outputs = self.network(x)
         loss = self.criterion(outputs, y) + penalty_of(self.network, self.rows)
@@ -187,6 +206,8 @@ class Plain:
             optimizer.zero_grad()
         if habits.step and not habits.steps_too_early:
             optimizer.step()
+        if habits.zeroes_last:
+            optimizer.zero_grad()
 
     def _clip(self) -> None:
         if most := self.training.get("clip_norm"):
@@ -227,6 +248,8 @@ def plain(case: Case, arrays: Arrays, seed: int) -> Plain:
         arrays,
         seed,
         case.tree["layers"],
+        is_unbounded(case),
+        spreads_labels(case),
     )
 
 
@@ -236,16 +259,32 @@ def needs_a_loop(case: Case) -> bool:
     It has some for the seed and the order of the examples.
     """
     is_frozen = any(layer.get("trainable") is False for layer in case.tree["layers"])
-    return is_frozen or bool(set(case.tree.get("loop") or ()) - IN_A_RECIPE)
+    has_own_loss = is_unbounded(case) or spreads_labels(case)
+    return is_frozen or has_own_loss or bool(set(case.tree.get("loop") or ()) - IN_A_RECIPE)
+
+
+def is_unbounded(case: Case) -> bool:
+    """Whether the loss takes logarithms of whatever probabilities there are, be they 0."""
+    loss = case.tree["loss"]
+    return loss.get("on") == "probabilities" and loss.get("clip", LEAST) is None
+
+
+def spreads_labels(case: Case) -> bool:
+    """Whether a loss for one-hot rows is given class numbers, and is trained with them at all."""
+    tree, outputs = case.tree, case.tree["layers"][-1].get("units") or 1
+    is_for_rows = tree["loss"]["name"] == "categorical_crossentropy"
+    is_given_numbers = tree["preprocessing"].get("target_encoding") == "index"
+    return is_for_rows and is_given_numbers and outputs > 1 and tree["epochs"] > 0
 
 
 def _trained(case: Case) -> Case:
-    """The case without what it says of layers that stay as they are."""
+    """The case without what only its loop knows: layers that stay as they are, a loss's bound."""
     layers = [
         {name: value for name, value in layer.items() if name != "trainable"}
         for layer in case.tree["layers"]
     ]
-    return Case({**case.tree, "layers": layers})
+    loss = {name: value for name, value in case.tree["loss"].items() if name != "clip"}
+    return Case({**case.tree, "layers": layers, "loss": loss})
 
 
 def _inputs(x: Any, fitted: Any, is_standard: bool) -> Tensor:
@@ -262,6 +301,8 @@ def _targets(arrays: Arrays, y: Any, loss: str, outputs: int) -> Tensor:
         classes = y.argmax(axis=1) if arrays.is_one_hot else y.reshape(-1)
         return torch.as_tensor(classes).long()
     numbers = torch.as_tensor(y, dtype=torch.float32).reshape(len(y), -1)
+    if loss == CLASS_NUMBERS:
+        return numbers
     if numbers.shape[1] == 1 and outputs > 1 and arrays.is_whole:
         return nn.functional.one_hot(numbers.long().flatten(), outputs).float()
     return numbers

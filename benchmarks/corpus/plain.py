@@ -38,14 +38,43 @@ LOSSES: Mapping[tuple[str, str], type[nn.Module]] = {
 
 
 class OfProbabilities(nn.Module):
-    """Cross-entropy of probabilities, which torch has no module for."""
+    """Cross-entropy of probabilities, which torch has no module for; least: their bound, if any."""
+
+    def __init__(self, reduction: str, least: float | None = LEAST) -> None:
+        super().__init__()
+        self.reduction, self.least = reduction, least
+
+    def forward(self, p: Tensor, y: Tensor) -> Tensor:
+        p = p if self.least is None else p.clamp_min(self.least)
+        return nn.functional.nll_loss(p.log(), y, reduction=self.reduction)
+
+
+class UnboundedBCE(nn.Module):
+    """BCE as it stands in textbooks: the logarithm of 0 is infinite, 0 times that NaN."""
 
     def __init__(self, reduction: str) -> None:
         super().__init__()
         self.reduction = reduction
 
     def forward(self, p: Tensor, y: Tensor) -> Tensor:
-        return nn.functional.nll_loss(p.clamp_min(LEAST).log(), y, reduction=self.reduction)
+        losses = -(y * torch.log(p) + (1 - y) * torch.log(1 - p))
+        return losses.mean() if self.reduction == "mean" else losses.sum()
+
+
+class OfClassNumbers(nn.Module):
+    """What old Keras makes of cross-entropy for one-hot rows and of class numbers, (n, 1).
+
+    Each is broadcast over all outputs of its example.
+    """
+
+    def __init__(self, reduction: str) -> None:
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, p: Tensor, y: Tensor) -> Tensor:
+        p = (p / p.sum(dim=-1, keepdim=True)).clamp(LEAST, 1 - LEAST)
+        losses = -(y * p.log()).sum(dim=-1)
+        return losses.mean() if self.reduction == "mean" else losses.sum()
 
 
 class BoundedBCE(nn.BCELoss):
@@ -118,11 +147,25 @@ def _init(given: Any) -> Init:
     return Init(given["name"], {key: value for key, value in given.items() if key != "name"})
 
 
-def criterion_of(training: Mapping[str, Any], output: str) -> nn.Module:
-    """The loss of a recipe's table; output: the last activation."""
+def criterion_of(
+    training: Mapping[str, Any],
+    output: str,
+    *,
+    is_unbounded: bool = False,
+    spreads_labels: bool = False,
+) -> nn.Module:
+    """The loss of a recipe's table; output: the last activation.
+
+    is_unbounded: its logarithms have no bound; spreads_labels: it takes class numbers for rows.
+    """
     loss, on, reduction = training["loss"], training["loss_on"], training["reduction"]
     if reduction not in ("mean", "sum"):
         raise Inexpressible(f"the reduction {reduction} in a loop")
+    if spreads_labels:
+        return OfClassNumbers(reduction)
+    if is_unbounded and on == "probabilities" and loss in ("bce", "cross_entropy"):
+        is_bce = loss == "bce"
+        return UnboundedBCE(reduction) if is_bce else OfProbabilities(reduction, least=None)
     if (loss, on) in LOSSES:
         return LOSSES[loss, on](reduction=reduction)
     if loss == "cross_entropy":

@@ -18,7 +18,7 @@ from descend.diagnosis.checking import check
 from descend.diagnosis.diagnosing import SHARE, Diagnosis, diagnose, first_look, is_settled
 from descend.diagnosis.examination import examine, in_order
 from descend.errors import DescendError
-from descend.findings.finding import Finding
+from descend.findings.finding import Finding, Place
 from descend.findings.rule import rules
 from descend.findings.standing import does_well
 from descend.recipe.complaints import ImpossibleRecipe
@@ -34,6 +34,7 @@ from .recipes import Told, told
 
 CANNOT_BE_BUILT = "D100"
 LAYER = re.compile(r"network\.layers\.(\d+)\.")
+MODULE = re.compile(r"module blocks\.(\d+)")
 DONE = "done"
 LOOKING = 0.6  # of the time for a case: a training that takes longer is examined as far as it is
 
@@ -242,17 +243,25 @@ def _below(finding: Finding) -> Iterator[Finding]:
 def _named(finding: Finding, recipe: Told, *, is_consequence: bool) -> Named:
     if finding.code == CANNOT_BE_BUILT:
         return _refused(_first_quoted(finding.cause), finding.evidence, recipe)
-    place = finding.place
-    number = place.number if place is not None and place.kind == "layer" else None
     return Named(
         finding.code,
         finding.name,
         finding.severity or "warning",
         causes_of(finding.code),
-        () if number is None else tuple(recipe.places[number - 1]),
+        _layers(finding.place, recipe),
         finding.evidence,
         is_consequence,
     )
+
+
+def _layers(place: Place | None, recipe: Told) -> tuple[int, ...]:
+    """The layers in the case's list that are meant by a layer, or by a module of a plain loop."""
+    if place is None:
+        return ()
+    if place.kind == "layer":
+        return () if place.number is None else tuple(recipe.places[place.number - 1])
+    module = MODULE.match(place.kind)
+    return () if module is None else tuple(recipe.places[int(module[1])])
 
 
 def _refused(field_name: str, sentence: str, recipe: Told) -> Named:
