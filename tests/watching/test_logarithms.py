@@ -243,6 +243,28 @@ def test_no_graph_is_held() -> None:
     assert watch.findings[0].code == "D236"
 
 
+def test_operations_of_any_kind_are_looked_at_without_harm() -> None:
+    """Powers of tensors, whole numbers, divisions that round, an empty tensor, two passes back."""
+    exponents = torch.tensor([0.5, 2.0, 3.0])
+    losses: list[Loss] = [
+        lambda z, y: (z.abs() ** exponents).sum() + (2**z).mean() + (z.sum() ** 0),
+        lambda z, y: torch.div(z, y[:, None] + 1, rounding_mode="floor").sum() + CE(z, y),
+        lambda z, y: z[:0].log().sum() + CE(z, y),
+        lambda z, y: torch.xlogy(y[:, None].float(), z.softmax(1)).mean() + torch.xlogy(z, 2).sum(),
+        lambda z, y: z.softmax(1).logit(1e-6).mean() + z.exp().reciprocal().mean(),
+    ]
+    for loss_of in losses:
+        watched(network(3), loss_of, lr=1e-6)
+    model = network(3, nn.Softmax(1))
+    with descend.watch(model, every=1, out=None, quiet=True) as watch:
+        loss = picked(model(batch(0)[0]), batch(0)[1])
+        loss.backward(retain_graph=True)
+        loss.backward()
+        with pytest.raises(RuntimeError):
+            loss.backward()
+    assert watch.failure is None
+
+
 class Held:
     """Lives as long as the graph that it is put in."""
 

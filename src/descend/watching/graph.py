@@ -148,6 +148,12 @@ def saved(node: Node, name: str) -> Tensor | None:
     return kept.detach() if isinstance(kept, Tensor) else None
 
 
+def exponent_of(power: Node) -> float | None:
+    """The exponent of a power; None of one that is no number."""
+    exponent = power._saved_exponent
+    return float(exponent) if isinstance(exponent, int | float) else None
+
+
 def activation_at(node: Node) -> str | None:
     """The name of the activation that an operation is, `bent` for one that no rule knows."""
     kind = kind_of(node)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from descend.findings.loop import Undefined
-from descend.watching.graph import Node, kind_of, parents, saved
+from descend.watching.graph import Node, exponent_of, kind_of, parents, saved
 
 OPERATIONS = {  # by the kind of node: what is done, what is kept of it, and the bound of that
     "Log": ("logarithm", "self", 0.0),
@@ -30,6 +30,7 @@ BOUNDED = {"Clamp", "ClampMin", "Maximum"}
 SHIFTING = {"Add", "Neg", "Rsub", "Sub", "View", "Unsqueeze", "Squeeze"}
 LAYERS = {"Addmm", "Mm", "Bmm", "Baddbmm", "Convolution"}  # behind them it is the loss no more
 NEAR = 1e-3  # to the bound: the next steps are looked at, too
+FEW = 1 << 16  # numbers; of more, each look would take its time
 MOST = 50  # operations
 
 Way = tuple[int, ...]  # from the root to an operation: which of its parents each time
@@ -108,18 +109,22 @@ def _numbers(node: Node | None) -> tuple[str, Tensor] | None:
     """What is done to which numbers, these so that they must be above 0."""
     if node is None or (kind := _kind(node)) not in OPERATIONS:
         return None
-    if kind == "Pow" and not float(node._saved_exponent) < 1:
+    if kind == "Pow" and ((exponent := exponent_of(node)) is None or exponent >= 1):
         return None
     what, name, bound = OPERATIONS[kind]
     given = saved(node, name)
     if given is None or not given.is_floating_point() or not given.numel():
         return None
+    if given.layout is not torch.strided:
+        return None
     return what, given.abs() if what == "division" else given - bound if bound else given
 
 
 def _comes_near(node: Node) -> bool:
-    numbers = _numbers(node)
-    return numbers is not None and bool(numbers[1].min() < NEAR) and not _has_bound(node)
+    if (found := _numbers(node)) is None or _has_bound(node):
+        return False
+    _, numbers = found
+    return numbers.numel() <= FEW and bool(numbers.min() < NEAR)
 
 
 def _has_bound(node: Node) -> bool:

@@ -13,7 +13,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from descend.watching.graph import Node, activation_at, before_loss, kind_of, parents
+from descend.watching.graph import (
+    Node,
+    activation_at,
+    before_loss,
+    exponent_of,
+    kind_of,
+    parents,
+)
 from descend.watching.products import product_with_labels
 from descend.watching.tensors import tensors_in
 
@@ -240,7 +247,7 @@ def _describe_distance(seen: LossSeen, node: Node, reduction: str) -> bool:
     (distance,) = parents(node) or (None,)
     if distance is None or kind_of(distance) not in DISTANCES:
         return False
-    if kind_of(distance) == "Pow" and float(distance._saved_exponent) != 2:
+    if kind_of(distance) == "Pow" and exponent_of(distance) != 2:
         return False
     (difference,) = parents(distance) or (None,)
     if difference is None or kind_of(difference) not in ("Sub", "Rsub"):

@@ -199,6 +199,14 @@ def test_the_right_order_of_one_target_and_many_outputs_is_told_apart() -> None:
     assert seen(output_shape=(32, 4), target_shape=(1, 4)).is_healthy
 
 
+def test_one_class_number_for_all_outputs_is_no_one_hot_row() -> None:
+    shapes = {"output_shape": (32, 4), "target_shape": (32, 1)}
+    finding = only(seen(**shapes, label_factors=(0.0, 3.0)))
+    assert (finding.code, finding.numbers["most"], finding.numbers["outputs"]) == ("D233", 3, 4)
+    assert all(remedy.write for remedy in finding.remedies)
+    assert seen(**shapes).is_healthy
+
+
 HEADS: dict[str, dict[str, Any]] = {
     "D110": {"are_probabilities": True, "outputs": 10, "loss": "cross_entropy"},
     "D119": {"outputs": 512, "labels": 10, "label_range": (0, 9)},
