@@ -41,6 +41,7 @@ NEAR = {  # wrong for the argument, right for another
     "memory": ("4 GB", 1e9),
     "metric": (5, ["test/loss"]),
     "model": ("x", torch.nn.Linear),
+    "most_cost": ("10", True, None),
     "name": (5, ["gates"]),
     "optimizer": ("adam", 5, ["adam"]),
     "out": (5, ["runs"], True),

@@ -126,6 +126,7 @@ KINDS: Mapping[str, Kind] = {
     "memory": Kind("a whole number of bytes", _is_whole),
     "metric": _of_recipe("the name of a metric", _is_text, 'for example "test/accuracy"'),
     "model": Kind("a torch.nn.Module", _is_module, NetworkError),
+    "most_cost": Kind("a number of trainings", _is_number),
     "name": TEXT,
     "optimizer": Kind("a torch optimizer or several", _are_optimizers, NetworkError),
     "out": Kind(
