@@ -18,6 +18,7 @@ def descend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Descend:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("DESCEND_DATA", raising=False)
     monkeypatch.delenv("DESCEND_TRACEBACK", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)  # a runner may set it
     return descend_here
 
 

@@ -83,7 +83,7 @@ def cli(context: click.Context) -> None:
 
     \b
     descend labs                                 the experiments of the tutorials
-    descend lab xor-nn                           run one, beside what was published
+    descend lab xor-nn                           run one beside what was published
     descend train digits                         train on handwritten digits
     descend train xor --set network.hidden=[4]   change one thing
     descend predict RUN 3                        what it says about test example 3

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 from descend.cli.output import put, put_json, put_table
+from descend.cli.tables import NARROW, WIDE, put_fitting, room_for_tables
+from descend.cli.texts import columns, shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MOST_VALUES = 6  # in one line
 MOST_BARS = 20  # classes; of more only the likeliest are drawn
 PROBABLE = ("bce", "cross_entropy", "nll")  # the outputs of other losses are no probabilities
+NOUNS = {"multilabel": "labels", "pixels": "classes"}  # of what is left out
 QUANTITIES = ("regression", "autoencoder")
 
 
@@ -47,19 +49,27 @@ class Answers:
     def __len__(self) -> int:
         return len(self.predictions.values)
 
-    def named(self, values: Tensor) -> str:
-        """Predicted or true values of one example as text."""
+    def named(self, values: Tensor, room: int | None = None) -> str:
+        """Predicted or true values of one example as text; room: for as many as fit in it."""
+        parts = self._parts(values)
+        count = values.numel() if self.task in QUANTITIES else len(parts)
+        in_all = f", … ({count} {NOUNS.get(self.task, 'values')})"
+        while True:
+            text = ", ".join(parts) + (in_all if len(parts) < count else "")
+            if room is None or len(text) <= room or len(parts) == 1:
+                return text
+            parts = parts[:-1]
+
+    def _parts(self, values: Tensor) -> list[str]:
         if self.task in QUANTITIES:
-            shown = [f"{value:.5g}" for value in values.flatten()[:MOST_VALUES].tolist()]
-            rest = f", … ({values.numel()} values)" if values.numel() > MOST_VALUES else ""
-            return ", ".join(shown) + rest
+            return [f"{value:.5g}" for value in values.flatten()[:MOST_VALUES].tolist()]
         if self.task == "multilabel":
             chosen = [c for c, is_on in zip(self.classes, values.tolist(), strict=True) if is_on]
-            return ", ".join(chosen) or "none"
+            return chosen or ["none"]
         if self.task == "pixels":
             counts = values.bincount(minlength=len(self.classes)).tolist()
-            return ", ".join(f"{n} {c}" for c, n in zip(self.classes, counts, strict=True) if n)
-        return self.classes[int(values)]
+            return [f"{n} {c}" for c, n in zip(self.classes, counts, strict=True) if n]
+        return [self.classes[int(values)]]
 
     def verdict(self, row: int) -> str:
         """`right`, `wrong`, the share of pixels that are right, or how far off the values are."""
@@ -104,9 +114,11 @@ class Answers:
         """One prediction, its probabilities as bars, and the truth."""
         if self.name:
             put(f"example:   {self.name}")
-        put(f"predicted: {self.named(self.predictions.values[0])}")
+        room = room_for_tables() - len("predicted: ")
+        put(f"predicted: {self.named(self.predictions.values[0], room)}")
         if self.truth is not None:
-            put(f"truth:     {self.named(self.truth[0])} ({self.verdict(0)})")
+            verdict = f" ({self.verdict(0)})"
+            put(f"truth:     {self.named(self.truth[0], room - len(verdict))}{verdict}")
         if self.predictions.probabilities is not None and self.task != "pixels":
             put()
             self._put_bars(self.predictions.probabilities[0].tolist())
@@ -115,12 +127,12 @@ class Answers:
         places = list(range(len(values)))
         if len(places) > MOST_BARS:
             places = sorted(places, key=lambda place: -values[place])[:MOST_BARS]
-        label = max(len("class"), *(len(self.classes[place]) for place in places))
-        columns = shutil.get_terminal_size().columns
-        room = max(5, min(columns, 80) - label - len(self.word) - 5)
+        names = [shortened(self.classes[place], WIDE) for place in places]
+        label = max(len("class"), *map(len, names))
+        room = max(5, columns() - label - len(self.word) - 5)
         rows = [
-            [self.classes[place], f"{values[place]:.4f}", "█" * round(room * clamp(values[place]))]
-            for place in places
+            [name, f"{values[place]:.4f}", "█" * round(room * clamp(values[place]))]
+            for name, place in zip(names, places, strict=True)
         ]
         put_table(["class", self.word, ""], rows, "<><")
 
@@ -133,14 +145,19 @@ class Answers:
             header, align = [*header, self.word], f"{align}>"
         if self.truth is not None:
             header, align = [*header, "truth", ""], f"{align}<<"
+        verdicts = [] if self.truth is None else list(map(self.verdict, range(len(self))))
+        columns_taken = 13 + max(map(len, verdicts), default=0)
+        room = (room_for_tables() - columns_taken) // (2 if verdicts else 1)
         for row in range(len(self)):
-            cells = [str(row), self.named(values[row])]
+            cells = [str(row), self.named(values[row], room)]
             if shows_probability and probabilities is not None:
                 cells.append(f"{float(probabilities[row, int(values[row])]):.4f}")
             if self.truth is not None:
-                cells += [self.named(self.truth[row]), self.verdict(row)]
+                cells += [self.named(self.truth[row], room), verdicts[row]]
             rows.append(cells)
-        put_table(header, rows, align)
+        has_numbers = self.task in (*QUANTITIES, "pixels")  # none of which may be cut
+        words = [] if has_numbers else [one for one in ("predicted", "truth") if one in header]
+        put_fitting(header, rows, align, dict.fromkeys(words, NARROW), [self.word])
 
 
 def clamp(value: float) -> float:

@@ -105,7 +105,8 @@ def command(
 
     \b
     descend compare digits --vary network.activation=relu,tanh --seeds 20
-    descend compare digits --vary training.lr=0.1,0.01 --vary network.hidden=[32],[64,64]
+    descend compare moons --vary training.lr=0.1,0.01 --vary network.dropout=0,0.5
+    descend compare moons --vary network.hidden=[32],[64,64]
     descend compare digits --sample 60 training.lr=log:1e-4..1 --halving
     descend compare initialisation --plan
 

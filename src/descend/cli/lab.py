@@ -11,8 +11,9 @@ import click
 from descend.cli import INTERRUPTED, options
 from descend.cli.alarms import put_alarms_of
 from descend.cli.checks import put_checks, summed_up
-from descend.cli.output import put, put_json, put_table, say, styled, tell_of_downloads
-from descend.cli.texts import wrapped
+from descend.cli.output import put, put_json, say, styled, tell_of_downloads
+from descend.cli.tables import WIDE, put_fitting
+from descend.cli.texts import put_wrapped, wrapped
 from descend.runs.commands import command_for
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def show(result: LabResult, as_json: bool) -> int:
     if as_json:
         return 0
     if len(result.runs) == 1:
-        put(summary(last))
+        put_wrapped(summary(last))
         put()
         put_networks(last.results)
     else:
@@ -162,7 +163,7 @@ def show(result: LabResult, as_json: bool) -> int:
 
 def put_variants(runs: Mapping[str, Run]) -> None:
     """A row for each variant; of several networks their mean."""
-    from descend.cli.outcome import number, shown_of
+    from descend.cli.outcome import less_important, number, shown_of
 
     names = list(dict.fromkeys(name for run in runs.values() for name in shown_of(run.metrics)))
     has_networks = any(len(run.results) > 1 for run in runs.values())
@@ -174,7 +175,8 @@ def put_variants(runs: Mapping[str, Run]) -> None:
         status = "" if run.status == "finished" else run.status
         rows.append([variant, *([count] if has_networks else []), *cells, status])
     header = ["variant", *(["mean of"] if has_networks else []), *names, ""]
-    put_table(header, rows, "<" + ">" * (len(header) - 2) + "<")
+    align = "<" + ">" * (len(header) - 2) + "<"
+    put_fitting(header, rows, align, {"variant": WIDE}, ["mean of", *less_important(names)])
 
 
 def mean_of(metrics: Sequence[Mapping[str, Any]], name: str) -> float | None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from descend.cli import INTERRUPTED
 from descend.cli.alarms import put_alarms
-from descend.cli.output import put, put_json, put_table, say
+from descend.cli.output import put, put_json, say
+from descend.cli.tables import NARROW, put_fitting
+from descend.cli.texts import put_wrapped
 from descend.runs.commands import command_for
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def show(run: Run, as_json: bool) -> int:
         say(f"interrupted {how_far(run)}; continue with: {command_for('resume', str(run.folder))}")
         return INTERRUPTED
     if not as_json:
-        put(summary(run))
+        put_wrapped(summary(run))
         put()
         if run.status != "diverged":
             put_networks(run.results)
@@ -98,7 +100,8 @@ def put_scores(metrics: Mapping[str, float]) -> None:
         [split, *(number(column, metrics.get(f"{split}/{column}")) for column in columns)]
         for split in splits
     ]
-    put_table(["", *columns], rows, "<" + ">" * len(columns))
+    header = ["", *columns]
+    put_fitting(header, rows, "<" + ">" * len(columns), {"": NARROW}, less_important(columns))
 
 
 def put_networks(results: Sequence[Mapping[str, Any]]) -> None:
@@ -127,7 +130,8 @@ def put_networks(results: Sequence[Mapping[str, Any]]) -> None:
         return
     header = ["seed" if is_listed else "", *names, *(["epochs", "status"] if is_listed else [])]
     rows = [row[: len(header)] for row in rows]
-    put_table(header, rows, "<" + ">" * len(names) + "><" * is_listed)
+    align = "<" + ">" * len(names) + "><" * is_listed
+    put_fitting(header, rows, align, {}, ["epochs", *less_important(names)])
 
 
 def shown_of(metrics: Mapping[str, float]) -> list[str]:
@@ -135,6 +139,15 @@ def shown_of(metrics: Mapping[str, float]) -> list[str]:
     last = list(metrics)[-1].partition("/")[0]
     kept = [name for name in metrics if name.startswith(f"{last}/")]
     return kept if last == "train" else ["train/loss", *kept]
+
+
+def less_important(names: Sequence[str]) -> list[str]:
+    """The metrics that a narrow table lacks, the first of them first.
+
+    Every table keeps the last loss, and what decides over classes.
+    """
+    ends = ("mae", "rmse", "train/loss", "r2")
+    return [name for end in ends for name in names if name.endswith(end)]
 
 
 def number(name: str, value: float | None) -> str:

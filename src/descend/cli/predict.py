@@ -63,7 +63,7 @@ def command(
     0,1  or  0 1            the numbers of one example
     3                       an index from 0 into the test set, or into --split
     image.png               a picture of the size of the training images
-    many.npy .npz .csv      many examples, one in each row (of a .npz: its array x)
+    many.npy .npz .csv      many examples, one a row (of a .npz: its array x)
 
     Inputs are raw: the run's own preparation brings them to the scale of the training.
 

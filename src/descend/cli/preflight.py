@@ -41,7 +41,7 @@ def command(
 
     \b
     descend preflight my.toml
-    descend preflight digits --set network.output=softmax --set training.loss_on=logits
+    descend preflight digits --set network.init=zeros
 
     The exit code is 2 where a check has failed.
     """

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from descend.cli import options
-from descend.cli.output import put_json, put_table, say
+from descend.cli.output import put_json, say
+from descend.cli.tables import put_fitting
 
 if TYPE_CHECKING:
     from descend.runs.listing import Listed
 
 DEFAULT = "runs"
+WIDTHS = {"result": 22, "run": 43}  # a metric with its value, a date with a name
 
 
 @click.command("runs")
@@ -26,7 +28,8 @@ def command(folder: str, as_json: bool, quiet: bool) -> int:
 
     DIR is ./runs if it is not given. `descend resume RUN` continues an interrupted run, and an
     unfinished one, whose process has ended before the training had. A folder that cannot be read
-    is listed as broken.
+    is listed as broken. A name that is longer than the terminal is wide lacks its middle: --json,
+    and what goes to a file, has it whole.
 
     \b
     descend runs
@@ -43,7 +46,8 @@ def command(folder: str, as_json: bool, quiet: bool) -> int:
     else:
         now = datetime.now().astimezone()
         header = ["run", "status", "seeds", "epochs", "result", "age"]
-        put_table(header, [row_of(run, now) for run in listed], "<<>><>")
+        rows = [row_of(run, now) for run in listed]
+        put_fitting(header, rows, "<<>><>", WIDTHS, leave_out=["age", "epochs", "seeds"])
     return 0
 
 
