@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from statistics import median
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 from side_by_side import both_cores, options, spread, write
 
@@ -46,12 +47,11 @@ def forced(threads: int) -> Iterator[None]:
     """Split every comparison among all processes, and give the only process so many threads."""
     from descend.comparison import plan, stacking
 
-    before = plan.WORTH_SPLITTING, stacking.threads_for
-    plan.WORTH_SPLITTING, stacking.threads_for = 0.0, lambda *_: threads
-    try:
+    with (
+        patch.object(plan, "WORTH_SPLITTING", 0.0),
+        patch.object(stacking, "threads_for", lambda *_: threads),
+    ):
         yield
-    finally:
-        plan.WORTH_SPLITTING, stacking.threads_for = before
 
 
 class Planned(Exception):

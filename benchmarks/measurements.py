@@ -6,7 +6,9 @@ The time is the processor's: for so small a difference the clock tells too much 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from time import process_time
+from typing import Any
 
 from side_by_side import one_thread, options
 
@@ -33,7 +35,7 @@ WORKS = {
 }
 
 
-def seconds(recipe, edits) -> float:
+def seconds(recipe: Mapping[str, Any], edits: Mapping[str, Any]) -> float:
     """The time of one training."""
     from descend.intake import complete_with_examples
     from descend.recipe import Recipe
@@ -49,12 +51,12 @@ def seconds(recipe, edits) -> float:
 class Silent:
     """A watcher that wants nothing."""
 
-    def tell(self, progress) -> None: ...
+    def tell(self, progress: object) -> None: ...
 
     def wants_checkpoint(self) -> bool:
         return False
 
-    def save(self, state) -> None: ...
+    def save(self, state: object) -> None: ...
 
     def wants_to_stop(self) -> bool:
         return False

@@ -56,5 +56,5 @@ if __name__ == "__main__":
             line = f"  {program:14}{f'{middle:.0f} MiB ({least:.0f}-{most:.0f})':22}"
             print(f"{line}{times:.2f} times the parameters")
         if given.json is not None:
-            sizes = {"parameters": work.parameters, "batch": work.of_batch}
-            write(given.json, {"claim": f"memory, {name}", "peaks": peaks, **sizes})
+            bytes_of = {"parameters": work.parameters, "batch": work.of_batch}
+            write(given.json, {"claim": f"memory, {name}", "peaks": peaks, **bytes_of})

@@ -107,7 +107,8 @@ def judged_by_all(case: Any, recipe: Any, networks: Sequence[Any], seconds: floa
     from published.rules import alarms
     from published.tools import TOOLS
 
-    verdicts, fires = {}, {}
+    verdicts: dict[str, Any] = {}
+    fires: dict[tuple[str, str], bool] = {}
     for tool in TOOLS:
         found = alarms(tool, networks)
         fires |= {(tool.name, one.name): False for one in tool.symptoms}

@@ -150,7 +150,8 @@ def measure(
         for contender in contenders:
             taken = {part: _timed(work) for part, work in contender.parts.items()}
             if len(taken) > 1:
-                taken["together"] = tuple(map(sum, zip(*taken.values(), strict=True)))
+                clock, processor = zip(*taken.values(), strict=True)
+                taken["together"] = sum(clock), sum(processor)
             if place >= warm_ups:
                 for part, times in taken.items():
                     for seconds, time in zip(
@@ -200,9 +201,9 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 def machine() -> dict[str, Any]:
     """Where and with what it was measured."""
-    versions = {
+    versions: dict[str, str] = {
         name: sys.modules[name].__version__
-        for name in ("descend", "torch", "numpy", "jax", "keras")
+        for name in map(str, ("descend", "torch", "numpy", "jax", "keras"))
         if name in sys.modules
     }
     system = f"{platform.system()} {platform.machine()}"

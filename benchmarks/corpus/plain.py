@@ -183,7 +183,7 @@ def optimizer_of(
         raise Inexpressible(f"the optimizer {training['optimizer']} in a loop")
     made, names = OPTIMIZERS[training["optimizer"]]
     settings = {name: training[name] for name in ("lr", *names) if name in training}
-    return made(list(parameters), **settings)  # type: ignore[call-arg]
+    return made(list(parameters), **settings)
 
 
 def penalty_of(network: Network, rows: Sequence[Mapping[str, Any]]) -> Tensor | float:

@@ -77,7 +77,7 @@ def told(case: Case, arrays: Arrays) -> Told:
     loss = _loss(case.tree["loss"], blocks, notes)
     steps = case.tree["epochs"] * -(-len(arrays.x) // (case.tree["batch_size"] or len(arrays.x)))
     task = task_of(case, arrays, loss["loss"])
-    tree = {
+    tree: dict[str, Any] = {
         "title": case.id,
         "data": _data(task, blocks, arrays),
         "network": _network(blocks, case.tree["loss"]),

@@ -108,6 +108,7 @@ def verdict(case: Case, means: Means, prepare: Prepare = prepared) -> Verdict:
     notes: tuple[str, ...] = ()
     tree: dict[str, Any] = {}
     cure: Cure | None = None
+    budget: float | None
     try:
         with at_most(means.seconds), warnings.catch_warnings():
             warnings.simplefilter("ignore")

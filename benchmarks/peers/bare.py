@@ -104,7 +104,9 @@ class Bare:
         self.loss = log_p.gather(1, y).sum(dim=2)
         dz = log_p.exp_().scatter_(1, y, -1.0, reduce="add").mul_(self.share).mT
         for layer, a in zip(self.layers[:0:-1], outputs[::-1], strict=True):
-            dz = layer.backward(dz).mul_(a.sign_())
+            back = layer.backward(dz)
+            assert back is not None  # that is so of the first layer only
+            dz = back.mul_(a.sign_())
         self.layers[0].backward(dz)
         self.counter += 1
         self.adam()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from side_by_side import Contender, Goal, Result, measure, one_thread, options, report
 
@@ -44,7 +45,7 @@ def on_images(
 ) -> Result:
     """Measure and report one claim."""
     data = images(given.examples, given.examples // 6, given.data_dir)
-    settings = {"lr": lr, "batch_norm": batch_norm, "evaluates": evaluates}
+    settings: dict[str, Any] = {"lr": lr, "batch_norm": batch_norm, "evaluates": evaluates}
     contenders = [
         contender for peer in peers for contender in peer(data, hidden, batch, **settings)
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from side_by_side import ROOT
 from torch import Tensor
 
@@ -73,8 +75,12 @@ def images(train: int, test: int, data_dir: Path | None) -> Images:
         x = torch.randint(256, (count, 784), dtype=torch.uint8, generator=generator)
         y = torch.randint(10, (count,), generator=generator)
         return Images("random images (no MNIST here)", x[:train], y[:train], x[train:], y[train:])
-    (x, y), (x_test, y_test) = (
-        tuple(map(torch.from_numpy, read_pair(*pair, 10))) for pair in (files[:2], files[2:])
-    )
-    x, x_test = (part.reshape(len(part), -1) for part in (x, x_test))
-    return Images("MNIST", x[:train], y[:train], x_test[:test], y_test[:test])
+    x, y = _as_tensors(read_pair(files[0], files[1], 10), train)
+    x_test, y_test = _as_tensors(read_pair(files[2], files[3], 10), test)
+    return Images("MNIST", x, y, x_test, y_test)
+
+
+def _as_tensors(pair: tuple[NDArray[Any], NDArray[Any]], count: int) -> tuple[Tensor, Tensor]:
+    """The first images as rows, and their labels."""
+    x, y = (torch.from_numpy(part[:count]) for part in pair)
+    return x.reshape(len(x), -1), y

@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 import torch
 from side_by_side import Contender
+from torch import nn
 
 from peers.images import Images
 from peers.in_torch import XorTutorial, classifier
@@ -57,7 +58,7 @@ class OnImages:
         self, images: Images, hidden: list[int], batch: int, lr: float, batch_norm: bool
     ) -> None:
         torch.manual_seed(777)
-        layers = [layer for layer in classifier(hidden, False) if hasattr(layer, "weight")]
+        layers = [layer for layer in classifier(hidden, False) if isinstance(layer, nn.Linear)]
         self.parameters = [
             {
                 "w": jnp.asarray(layer.weight.detach().numpy().T),
@@ -164,7 +165,7 @@ class OnImagesWithSeeds:
         trees = []
         for seed in range(777, 777 + seeds):
             torch.manual_seed(seed)
-            layers = [layer for layer in classifier(hidden, False) if hasattr(layer, "weight")]
+            layers = [layer for layer in classifier(hidden, False) if isinstance(layer, nn.Linear)]
             trees.append(
                 [
                     {"w": layer.weight.detach().numpy().T, "b": layer.bias.detach().numpy()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from side_by_side import Contender
@@ -151,7 +152,7 @@ def on_images(
         parts = {"training": loop.epoch}
         if evaluates:
             parts["evaluation"] = loop.evaluate
-        contenders.append(Contender(name, parts, outcome=lambda loop=loop: loop.cost))
+        contenders.append(Contender(name, parts, outcome=partial(getattr, loop, "cost")))
     return contenders
 
 
@@ -241,7 +242,7 @@ def on_xor(steps: int) -> list[Contender]:
         Contender(
             name,
             {"set-up": loop.set_up, "training": loop.train},
-            outcome=lambda loop=loop: loop.cost,
+            outcome=partial(getattr, loop, "cost"),
         )
         for name, loop in loops.items()
     ]

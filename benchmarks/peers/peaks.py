@@ -6,7 +6,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from side_by_side import OURS
@@ -60,7 +60,7 @@ def inputs() -> Tensor:
 def in_descend(work: Work) -> None:
     """A stack; its first steps are measured ones, as by default."""
     examples = noise().as_examples()
-    tree = {
+    tree: dict[str, dict[str, Any]] = {
         "data": {"source": "mnist"},
         "network": {"hidden": list(work.widths[1:-1])},
         "training": {"batch_size": work.batch, "epochs": 1, "steps": STEPS, "evaluate": []},

@@ -11,28 +11,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 import numpy
 import PIL
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
+
+jit: Any = torch.jit  # what it re-exports it does not say
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
     """`torchvision.datasets.MNIST` with its files read."""
 
-    def __init__(self, x: Tensor, y: Tensor, transform: Callable[[object], Tensor]) -> None:
+    def __init__(self, x: Tensor, y: Tensor, transform: Callable[[Any], Tensor] | None) -> None:
         self.data, self.targets = x.view(-1, 28, 28), y
-        self.transform, self.target_transform = transform, None
+        self.transform = transform
+        self.target_transform: Callable[[int], int] | None = None
 
     def __len__(self) -> int:
         return len(self.data)
 
     def __getitem__(self, place: int) -> tuple[Tensor, int]:
         data, target = self.data[place], int(self.targets[place])
-        example = picture_of(data.numpy(), "L")
+        example: Any = picture_of(data.numpy(), "L")
         if self.transform is not None:
             example = self.transform(example)
         if self.target_transform is not None:
@@ -43,11 +48,11 @@ class Pictures(Dataset[tuple[Tensor, int]]):
 class ToTensor:
     """`torchvision.transforms.ToTensor`."""
 
-    def __call__(self, picture: object) -> Tensor:
+    def __call__(self, picture: Any) -> Tensor:
         return to_tensor(picture)
 
 
-def picture_of(pixels: numpy.ndarray, mode: str) -> Image.Image:
+def picture_of(pixels: NDArray[numpy.uint8], mode: str) -> Image.Image:
     """What `torchvision.utils` has for `Image.fromarray`, whose `mode` Pillow 11.3 deprecated."""
     if tuple(int(part) for part in PIL.__version__.split(".")) < (11, 3):
         return Image.fromarray(pixels, mode)
@@ -57,9 +62,9 @@ def picture_of(pixels: numpy.ndarray, mode: str) -> Image.Image:
     return Image.frombuffer(mode, (width, height), data, "raw", mode, 0, 1)
 
 
-def to_tensor(picture: object) -> Tensor:
+def to_tensor(picture: Any) -> Tensor:
     """`torchvision.transforms.functional.to_tensor`: (channels, height, width), bytes as 0..1."""
-    if not torch.jit.is_scripting() and not torch.jit.is_tracing():
+    if not jit.is_scripting() and not jit.is_tracing():
         log_usage(to_tensor)
     if not (is_picture(picture) or is_array(picture)):
         raise TypeError(f"neither a picture nor an array: {type(picture)}")
@@ -67,8 +72,8 @@ def to_tensor(picture: object) -> Tensor:
         raise NotImplementedError("no tutorial gives it an array")
     default = torch.get_default_dtype()
     short = "I;16" if sys.byteorder == "little" else "I;16B"
-    types = {"I": numpy.int32, short: numpy.int16, "F": numpy.float32}
-    pixels = numpy.array(picture, types.get(picture.mode, numpy.uint8), copy=True)
+    types: dict[str, Any] = {"I": numpy.int32, short: numpy.int16, "F": numpy.float32}
+    pixels: NDArray[Any] = numpy.array(picture, types.get(picture.mode, numpy.uint8), copy=True)
     image = torch.from_numpy(pixels)
     if picture.mode == "1":
         image = 255 * image
@@ -87,7 +92,7 @@ def is_array(value: object) -> bool:
     return isinstance(value, numpy.ndarray)
 
 
-def channels_of(picture: object) -> int:
+def channels_of(picture: Any) -> int:
     if not is_picture(picture):
         raise TypeError(f"no picture: {type(picture)}")
     return len(picture.getbands()) if hasattr(picture, "getbands") else picture.channels

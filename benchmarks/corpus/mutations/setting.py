@@ -40,7 +40,8 @@ class Setting:
     @property
     def batches(self) -> int:
         """In an epoch."""
-        return -(-len(self.problem.arrays.x) // self.training["batch_size"])
+        size: int = self.training["batch_size"]
+        return -(-len(self.problem.arrays.x) // size)
 
     def copy(self) -> Setting:
         return Setting(self.problem, deepcopy(self.tree))
