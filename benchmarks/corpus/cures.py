@@ -61,7 +61,8 @@ def cure_of(sick: Prepared, twin: Prepared | None, diagnosis: Diagnosis, seconds
         recipe = Recipe.of(told.tree) if diagnosis.is_possible else diagnosis.recipe
         proof = prove(recipe, diagnosis.findings, data=data, most_seconds=PROVING * seconds)
         cost = proof.cost
-        edits = {} if proof.cure is None else dict(proof.cure.edits)
+        remedy = proof.cure or proof.unproven
+        edits = {} if remedy is None else dict(remedy.edits)
         trained = [(recipe.edited(edits), data)]
         if twin is not None:
             trained.append((Recipe.of(twin[0].tree), twin[1]))

@@ -92,10 +92,12 @@ class Diagnosis:
 
     @property
     def cured(self) -> Recipe | None:
-        """The recipe with the cure that was proven; None where nothing was, or none was found."""
-        if self.proof is None or self.proof.cure is None:
-            return None
-        return self.base.edited(self.proof.cure.edits)
+        """The recipe with the cure that was proven; None where nothing was, or none was found.
+
+        Where the proof could try a part of a remedy only and has proven nothing: with this remedy.
+        """
+        remedy = None if self.proof is None else self.proof.cure or self.proof.unproven
+        return None if remedy is None else self.base.edited(remedy.edits)
 
     @property
     def is_healthy(self) -> bool:

@@ -15,15 +15,18 @@ HEADER = "# {} by `descend diagnose --fix`: each edit says what was there before
 def fixed_toml(diagnosis: Diagnosis) -> str | None:
     """The recipe with the cure that was proven, each edit with the findings that named it.
 
-    None where nothing was proven to help.
+    Where nothing was, because the whole of a remedy would have cost more than the proof may, that
+    remedy, unproven; None where nothing helps.
     """
-    if diagnosis.proof is None or diagnosis.proof.cure is None:
+    cure = None if diagnosis.proof is None else diagnosis.proof.cure or diagnosis.proof.unproven
+    if diagnosis.proof is None or cure is None:
         return None
-    cure = diagnosis.proof.cure
     named = {finding.code: finding.name for finding in diagnosis.findings}
     codes = " ".join(f"{code} {named.get(code, '')}".strip() for code in cure.codes)
     why = dict.fromkeys(cure.edits, codes or cure.why)
     did = "improved" if diagnosis.is_healthy else "cured"
+    if diagnosis.proof.cure is None:
+        did = "changed as a finding says, not proven,"
     return cured_toml(diagnosis.base, cure.edits, why, did)
 
 

@@ -84,6 +84,16 @@ class Proof:
         return None if best is None else best.candidate
 
     @property
+    def unproven(self) -> Candidate | None:
+        """What a finding named and only a part of could be tried, where nothing was proven.
+
+        The whole of it would cost more than the proof may; the part has done no harm.
+        """
+        cut = [one for one in self.tried if one.candidate.codes and one.is_cut]
+        open_ones = [one for one in cut if one.verdict == UNPROVEN]
+        return open_ones[0].candidate if open_ones and self.cure is None else None
+
+    @property
     def is_cure(self) -> bool:
         """Whether most networks learn with it."""
         return any(one.cures for one in self.tried)

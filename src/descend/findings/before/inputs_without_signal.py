@@ -7,7 +7,7 @@ from descend.findings.finding import Finding, Margin
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
-from descend.findings.signal import NONE, signal_of
+from descend.findings.signal import NONE, SURE, signal_of
 from descend.findings.standing import held_out_above_chance, simple_above_chance
 
 
@@ -28,15 +28,18 @@ def inputs_without_signal(record: Record) -> Finding | Margin:
     nothing; no rate and no number of units makes up for it.
     Remedy: look at the data: do inputs and targets stand in the same order, does the label mean
     what you think, is what it depends on among the features?
+    Where as much comes of a few shufflings only, it is a finding once the network was trained and
+    neither it nor a simple model knows held-out examples better than chance.
     Not a fault: what simple models cannot see and a network can, such as the parity of many bits:
     it is a note until networks were trained, and none where these answer held-out examples.
     Reference: Ojala & Garriga 2010, "Permutation tests for studying classifier performance".
     """
     signal = signal_of(record.profile)
-    if not signal.is_none:
+    if signal.chance <= SURE:
         return Margin("share of shufflings that do as well", signal.chance, NONE)
     is_learnt, is_known = _learns_more(record)
-    if is_learnt:
+    is_settled = record.is_over and is_known
+    if is_learnt or not (signal.is_none or is_settled):
         return Margin("share of shufflings that do as well", signal.chance, 1.0)
     return Finding(
         evidence=f"r² of simple models {signal.score:.2g}; with shuffled targets "

@@ -14,6 +14,7 @@ from descend.findings.unforked import is_watched
 
 SMALL = 8  # examples
 NOISE = 0.3  # of the loss of chance
+LOW = 0.25  # of the loss of chance
 SAMPLES = 20
 
 
@@ -38,7 +39,7 @@ def noisy_batches(record: Record) -> Finding | Margin | None:
     if not record.is_over or len(half) < SAMPLES or not np.isfinite(half).all():
         raise NotMeasured
     noise = float(half.std()) / scale(record)
-    if noise < NOISE or end_loss(record) < 0.5 * scale(record):
+    if noise < NOISE or end_loss(record) < LOW * scale(record):
         return Margin("spread of the batches' losses beside chance", noise, NOISE)
     trial = record.trials.get(LARGER_BATCHES)
     is_proven = trial is not None and trial.helps
