@@ -23,13 +23,15 @@ OPERATIONS = {  # by the kind of node: what is done, what is kept of it, and the
     "Sqrt": ("root", "result", 0.0),
     "Pow": ("root", "self", 0.0),
 }
-NAMES = {  # the same by the node's full name, for a look at each step
+NAMES = {  # the same by the node's full name, for a look between the samples
     f"{kind}Backward0": (kept, bound) for kind, (_, kept, bound) in OPERATIONS.items()
 } | {f"Log{base}Backward0": ("self", 0.0) for base in (2, 10)}
 BOUNDED = {"Clamp", "ClampMin", "Maximum"}
 SHIFTING = {"Add", "Neg", "Rsub", "Sub", "View", "Unsqueeze", "Squeeze"}
 LAYERS = {"Addmm", "Mm", "Bmm", "Baddbmm", "Convolution"}  # behind them it is the loss no more
-NEAR = 1e-3  # to the bound: the next steps are looked at, too
+FAR = 1.0  # from the bound: between the samples nobody looks at them,
+NEAR = 1e-3  # and at these at each step,
+EACH = 8  # at others at each so many
 FEW = 1 << 16  # numbers; of more, each look would take its time
 MOST = 50  # operations
 
@@ -40,13 +42,15 @@ class Logarithms:
     """What was seen of them.
 
     undefined: the last numbers without a logarithm; of a loss that stays none, the first.
-    near: ways to operations that came near to it. Nothing here keeps a graph.
+    open: ways to operations whose numbers have no bound and may come to be such. Nothing here keeps
+    a graph.
     """
 
     def __init__(self) -> None:
         self.undefined: Undefined | None = None
-        self.near: Sequence[Way] = ()
-        self._was_lost = False
+        self.open: Sequence[Way] = ()
+        self._is_near = self._was_lost = False
+        self._passed = 0  # steps since the last look
 
     @torch.no_grad()
     def look(self, root: Tensor, step: int, *, is_lost: bool) -> None:
@@ -55,17 +59,24 @@ class Logarithms:
         if was_lost and is_lost:
             return
         operations = list(_operations(root.grad_fn))
-        self.near = [way for way, node in operations if _comes_near(node)]
+        self.open = [way for way, node in operations if _is_open(node)]
         self._judge([node for _, node in operations], step, is_lost=is_lost)
 
     def look_again(self, root: Tensor, step: int) -> None:
-        """Look, at a step that is not sampled, at those that came near; the loss is a number."""
-        for way in self.near:
+        """Look, now and then, at a step that is not sampled and whose loss is a number."""
+        self._passed += 1
+        if not self._is_near and self._passed < EACH:
+            return
+        self._passed, self._is_near = 0, False
+        for way in self.open:
             if (node := _at(root.grad_fn, way)) is None or (name := node.name()) not in NAMES:
                 continue
             kept, bound = NAMES[name]
-            given = saved(node, kept)
-            if given is not None and given.min().item() <= bound:
+            if (given := saved(node, kept)) is None or not given.numel():
+                continue
+            least = given.min().item() - bound
+            self._is_near = self._is_near or least < NEAR
+            if least <= 0:
                 self._judge([node], step, is_lost=False)
 
     def _judge(self, nodes: Sequence[Node], step: int, *, is_lost: bool) -> None:
@@ -120,11 +131,11 @@ def _numbers(node: Node | None) -> tuple[str, Tensor] | None:
     return what, given.abs() if what == "division" else given - bound if bound else given
 
 
-def _comes_near(node: Node) -> bool:
+def _is_open(node: Node) -> bool:
     if (found := _numbers(node)) is None or _has_bound(node):
         return False
     _, numbers = found
-    return numbers.numel() <= FEW and bool(numbers.min() < NEAR)
+    return numbers.numel() <= FEW and bool(numbers.min() < FAR)
 
 
 def _has_bound(node: Node) -> bool:

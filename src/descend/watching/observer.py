@@ -180,7 +180,7 @@ class Observer:
                     self._keep_loss(loss := roots.item())
                     if loss - loss != 0:
                         self._look_for_origin(roots)
-                    elif self.logarithms.near:
+                    elif self.logarithms.open:
                         self._look_at_logarithms(roots)
                 except (AttributeError, RuntimeError):  # several roots, or one of several numbers
                     self._keep_loss = None
@@ -219,7 +219,7 @@ class Observer:
 
     @guarded
     def _look_at_logarithms(self, root: Tensor) -> None:
-        """A logarithm has come near to that of 0, whose gradient the loss may not show."""
+        """The gradient of the logarithm of 0, which the loss may not show."""
         self.logarithms.look_again(root, self.step)
 
     @guarded
