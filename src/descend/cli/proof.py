@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from descend.cli.output import put, put_table, styled
-from descend.cli.texts import columns, put_wrapped, shortened
-from descend.findings.lines import counted
+from descend.cli.outcome import counted
+from descend.cli.output import put, styled
+from descend.cli.tables import NARROW, put_fitting
+from descend.cli.texts import put_wrapped
 
 if TYPE_CHECKING:
     from descend.diagnosis.diagnosing import Diagnosis
     from descend.diagnosis.proof import Proof, Tried
 
-NARROW = 18  # columns that a remedy's name has at least
-HEADER = ("learn", "difference", "95 %", "cost", "", "named by")
+HEADER = ("remedy", "learn", "difference", "95 %", "cost", "", "named by")
 
 
 def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
@@ -27,14 +27,10 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
         f"{proof.cost:g} trainings' work",
     ]
     put(" · ".join(line))
-    cells = [_cells(one) for one in proof.tried]
     before = next((one.learned_before for one in proof.tried if one.seeds == proof.seeds), 0)
-    cells.insert(0, [f"{before}/{proof.seeds}", "", "", "1×", "", ""])
-    names = ["as it is", *(one.candidate.name for one in proof.tried)]
-    widths = [max(map(len, column)) for column in zip(HEADER, *cells, strict=True)]
-    room = max(NARROW, columns(100) - sum(2 + width for width in widths))
-    rows = [[shortened(name, room), *row] for name, row in zip(names, cells, strict=True)]
-    put_table(["remedy", *HEADER], rows, "<>>>><<")
+    rows = [["as it is", f"{before}/{proof.seeds}", "", "", "1×", "", ""]]
+    rows += [[one.candidate.name, *_cells(one)] for one in proof.tried]
+    put_fitting(HEADER, rows, "<>>>><<", {"remedy": NARROW})
     for said in _in_part(proof):
         put_wrapped(f"{said}, as many as the cost of a proof allows")
     for finding in diagnosis.findings:
