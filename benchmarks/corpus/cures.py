@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from descend.api import train
@@ -61,7 +61,7 @@ def cure_of(sick: Prepared, twin: Prepared | None, diagnosis: Diagnosis, seconds
         recipe = Recipe.of(told.tree) if diagnosis.is_possible else diagnosis.recipe
         proof = prove(recipe, diagnosis.findings, data=data, most_seconds=PROVING * seconds)
         cost = proof.cost
-        remedy = proof.cure or proof.unproven
+        remedy = replace(diagnosis, proof=proof).remedy
         edits = {} if remedy is None else dict(remedy.edits)
         trained = [(recipe.edited(edits), data)]
         if twin is not None:

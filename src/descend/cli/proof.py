@@ -40,12 +40,10 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
 
 def put_written(place: Path, proof: Proof, diagnosis: Diagnosis) -> None:
     """What became of `--fix`."""
-    if proof.unproven is not None:
-        dearest = max(one.cost or 0.0 for one in proof.tried if one.candidate == proof.unproven)
-        put_wrapped(
-            f"not proven, for one training with it costs {dearest:,.0f} of the recipe as it is "
-            f"(--cost allows more): {place}"
-        )
+    remedy = diagnosis.remedy
+    if proof.cure is None and remedy is not None:
+        how = remedy.why if remedy != proof.unproven else "of which only a part could be tried"
+        put_wrapped(f"not proven (--cost N allows more), {how}: {place}")
     elif proof.cure is None:
         nothing = "nothing has to be cured" if diagnosis.is_healthy else "no cure was found"
         put(f"{nothing}: nothing was written")

@@ -12,6 +12,7 @@ from descend.comparison.cost import work_seconds
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.diagnosis.baselines import Baselines
+from descend.diagnosis.candidates import Candidate
 from descend.diagnosis.checking import SEEDS, recorded
 from descend.diagnosis.examination import Examination, examine, forecasts
 from descend.diagnosis.forks import fork
@@ -91,13 +92,25 @@ class Diagnosis:
         return any(record.layers for record in self.records)
 
     @property
-    def cured(self) -> Recipe | None:
-        """The recipe with the cure that was proven; None where nothing was, or none was found.
+    def remedy(self) -> Candidate | None:
+        """What cures or helps; None where nothing is known to, or nothing was proven yet.
 
-        Where the proof could try a part of a remedy only and has proven nothing: with this remedy.
+        What was proven; else what the diagnosis itself has trained as long as the networks, over
+        its own seeds, and what helped most; else what a finding named and the proof could try a
+        part of only.
         """
-        remedy = None if self.proof is None else self.proof.cure or self.proof.unproven
-        return None if remedy is None else self.base.edited(remedy.edits)
+        if self.proof is None or self.proof.cure is not None:
+            return None if self.proof is None else self.proof.cure
+        helping = [(code, one) for code, one in self.records[0].trials.items() if one.helps]
+        if helping:
+            code, best = max(helping, key=lambda pair: pair[1].gain)
+            return Candidate(code, best.edits, (code,), str(best))
+        return self.proof.unproven
+
+    @property
+    def cured(self) -> Recipe | None:
+        """The recipe with its remedy."""
+        return None if self.remedy is None else self.base.edited(self.remedy.edits)
 
     @property
     def is_healthy(self) -> bool:

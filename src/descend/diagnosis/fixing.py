@@ -13,12 +13,8 @@ HEADER = "# {} by `descend diagnose --fix`: each edit says what was there before
 
 
 def fixed_toml(diagnosis: Diagnosis) -> str | None:
-    """The recipe with the cure that was proven, each edit with the findings that named it.
-
-    Where nothing was, because the whole of a remedy would have cost more than the proof may, that
-    remedy, unproven; None where nothing helps.
-    """
-    cure = None if diagnosis.proof is None else diagnosis.proof.cure or diagnosis.proof.unproven
+    """The recipe with its remedy, each edit with the findings that named it; None without one."""
+    cure = diagnosis.remedy
     if diagnosis.proof is None or cure is None:
         return None
     named = {finding.code: finding.name for finding in diagnosis.findings}
