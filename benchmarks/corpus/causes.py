@@ -25,7 +25,7 @@ NAMED_BY: Mapping[str, tuple[str, ...]] = {
     "dropout_mode_inverted": ("D231",),
     "dropout_too_high": ("D153", "D304"),
     "dying_relu": ("D204",),
-    "excess_depth": ("D151",),
+    "excess_depth": ("D151", "D316"),
     "excess_width": ("D312",),
     "exploding_gradient": ("D202",),
     "flipped_gradient": ("D234",),

@@ -14,12 +14,20 @@ from descend.diagnosis.hypotheses import hypotheses
 from descend.findings.finding import Finding, Severity
 from descend.findings.record import Record
 from descend.findings.rule import rules
-from descend.findings.trial import ADAM, LARGER_BATCHES, NARROWER, RELU, WIDER, Trial
+from descend.findings.trial import (
+    ADAM,
+    LARGER_BATCHES,
+    NARROWER,
+    RELU,
+    SHALLOWER,
+    WIDER,
+    Trial,
+)
 from descend.intake import complete_with_examples
 from descend.recipe import Recipe
 from tests.findings.scenes import HEALTHY, codes, found
 
-OF_TRIALS = {"D312": NARROWER, "D313": ADAM, "D314": RELU, "D315": WIDER}
+OF_TRIALS = {"D312": NARROWER, "D313": ADAM, "D314": RELU, "D315": WIDER, "D316": SHALLOWER}
 
 
 def completed(**edits: Any) -> Recipe:
@@ -75,6 +83,31 @@ def test_fewer_units_are_tried_for_what_overfits_and_larger_batches_for_what_is_
     ] == {"network.hidden": [2, 2]}
     tried = hypotheses(recipe, with_findings(("D213", "note")))[LARGER_BATCHES]
     assert tried == {"training.batch_size": 32, "training.epochs": 128}  # as many steps
+
+
+@pytest.mark.parametrize(
+    ("edits", "is_tried"),
+    [
+        ({"network.hidden": [16] * 12}, True),
+        ({"network.hidden": [16] * 11}, False),
+        ({"network.hidden": [16] * 12, "network.batch_norm": "before"}, False),
+    ],
+)
+def test_fewer_layers_are_tried_of_a_long_plain_chain(
+    edits: dict[str, Any], is_tried: bool
+) -> None:
+    """Even of one in which nothing was found; not where a cause is known."""
+    recipe = completed(**edits)
+    tried = hypotheses(recipe, with_findings())
+    assert tried == ({SHALLOWER: {"network.hidden": [16] * 3}} if is_tried else {})
+    assert SHALLOWER not in hypotheses(recipe, with_findings(("D208", "error")))
+
+
+def test_fewer_layers_of_a_table_keep_what_each_says() -> None:
+    layers = [{"units": 5 + n, "activation": "tanh"} for n in range(14)]
+    recipe = completed(**{"network.hidden": None, "network.layers": layers})
+    edited = recipe.edited(hypotheses(recipe, with_findings())[SHALLOWER])
+    assert edited.network.layers == (recipe.network.layers or [])[:3]
 
 
 def test_a_network_that_is_too_narrow_is_named_by_what_a_wider_one_learns() -> None:

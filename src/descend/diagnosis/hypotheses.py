@@ -14,6 +14,7 @@ from descend.findings.trial import (
     LARGER_BATCHES,
     NARROWER,
     RELU,
+    SHALLOWER,
     WIDER,
 )
 from descend.recipe import Recipe
@@ -22,6 +23,7 @@ SUITED = ("adam", "adamw", "adamax", "lbfgs")
 BENDING = ("relu", "leaky_relu", "elu", "selu", "gelu", "silu")
 WIDTH, LEAST = 4, 32  # times as many units, and so many at least
 BATCH = 32
+VERY_DEEP, FEW = 12, 3  # hidden layers
 
 Edits = Mapping[str, Any]
 
@@ -31,7 +33,7 @@ def hypotheses(recipe: Recipe, examination: Examination) -> dict[str, Edits]:
 
     Another optimizer, activation or width where a network is poor and only that is known, a hidden
     layer where it has none; fewer units where it overfits; larger batches where single examples
-    make the noise.
+    make the noise; fewer layers where there is a long chain of them.
     """
     found = {one.code: one for one in _everything(examination.findings)}
     alarms = [one for one in found.values() if one.severity != "note"]
@@ -42,6 +44,8 @@ def hypotheses(recipe: Recipe, examination: Examination) -> dict[str, Edits]:
         chosen[BENDING_LAYER] = _bent(recipe)
     if "D301" in found and all(one.code in {*symptoms, "D301"} for one in alarms):
         chosen[NARROWER] = _scaled(recipe, 1 / WIDTH**2)
+    if all(one.code in symptoms for one in alarms):
+        chosen[SHALLOWER] = _shallow(recipe)
     if "D213" in found:
         chosen[LARGER_BATCHES] = _larger_batches(recipe)
     return {name: edits for name, edits in chosen.items() if edits}
@@ -87,6 +91,23 @@ def _scaled(recipe: Recipe, factor: float) -> Edits:
     if network.hidden:
         return {"network.hidden": [_width(width, factor) for width in network.hidden]}
     return {}
+
+
+def _shallow(recipe: Recipe) -> Edits:
+    """The first few of a long chain of plain layers."""
+    network = recipe.network
+    layers = list(network.layers or ())
+    if max(len(layers), len(network.hidden or ())) < VERY_DEEP or _is_normalised(recipe):
+        return {}
+    if layers:
+        few = [layer.model_dump(exclude_none=True) for layer in layers[:FEW]]
+        return {"network.layers": few}
+    return {"network.hidden": list(network.hidden or ())[:FEW]}
+
+
+def _is_normalised(recipe: Recipe) -> bool:
+    network = recipe.network
+    return bool(network.batch_norm) or any(one.batch_norm for one in network.layers or ())
 
 
 def _width(width: int, factor: float) -> int:

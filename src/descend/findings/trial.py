@@ -12,6 +12,7 @@ TIMES = 2.0  # standard errors
 # What is tried where no finding has named a remedy.
 ADAM, RELU, WIDER, NARROWER = "adam", "relu", "wider", "narrower"
 LARGER_BATCHES, BENDING_LAYER = "larger batches", "a hidden layer that bends"
+SHALLOWER = "fewer layers"
 
 
 @dataclass(frozen=True)

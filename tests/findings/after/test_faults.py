@@ -26,6 +26,42 @@ def test_a_held_out_loss_that_rises_is_overfitting() -> None:
     assert finding.numbers["gap"] > 0
 
 
+def test_a_network_by_heart_that_a_line_beats_on_others_overfits_without_a_rise() -> None:
+    """What is learnt by heart in a few steps has no better loss to rise from."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 30)).astype(np.float32)
+    y = x @ rng.normal(size=30) / 5.5 + 0.4 * rng.normal(size=700)
+    recipe = {
+        "data": {"validation": 600 / 700, "test": 0, "scale": "standard"},
+        "network": {"hidden": [128, 128]},
+        "training": {"lr": 0.003, "epochs": 100, "batch_size": 20},
+    }
+    diagnosis = diagnose(recipe, data=(x, y), share=1.0)
+    finding = found(diagnosis, "D301")
+    assert "where a linear model reaches" in finding.evidence
+    assert finding.numbers["train"] > 0.9 > finding.numbers["simple"] > 0.2
+    assert finding.numbers["held_out"] < 0.75 * finding.numbers["simple"]
+
+
+def test_a_network_that_fails_on_others_does_not_learn_nevertheless() -> None:
+    """First weights that are forecast to harm have harmed where a line knows held-out examples."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(300, 12)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] > 0).astype(np.int64)
+    recipe = {
+        "data": {"scale": "standard", "validation": 0.4, "test": 0},
+        "network": {
+            "hidden": [128, 128, 128],
+            "activation": "tanh",
+            "init": {"name": "normal", "std": 3.0},
+        },
+        "training": {"optimizer": "sgd", "lr": 0.01, "epochs": 150},
+    }
+    diagnosis = diagnose(recipe, data=(x, y), share=1.0)
+    assert diagnosis.findings[0].severity != "note"
+    assert diagnosis.findings[0].code in ("D101", "D103")
+
+
 def test_a_training_of_a_few_steps_is_too_short() -> None:
     diagnosis = diagnosed({"training.lr": 1e-3, "training.epochs": 3})
     assert "D303" in codes(diagnosis)

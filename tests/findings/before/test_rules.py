@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 
+from descend.data.arrays import from_arrays
 from descend.diagnosis.checking import Check, check
 from descend.findings.finding import Finding
 from descend.findings.rule import rules
 from descend.recipe import Recipe
+from descend.recipe.model import Data
 from tests.findings.before.faults import FAULTS, Fault
 
 CODES = sorted(FAULTS)
@@ -86,3 +89,43 @@ def test_zero_weights_whose_biases_differ_are_equal_units() -> None:
     assert named(check(tree), "D144").place is not None
     assert "D104" not in codes(check(tree))
     assert "D144" not in codes(check(tree, edits={"network.init": "he_normal"}))
+
+
+def test_examples_of_another_kind_are_not_in_another_unit() -> None:
+    """A later range of one feature is as wide as the earlier one: no factor makes one of both."""
+    rng = np.random.default_rng(0)
+    x, later = rng.uniform(-5, 5, size=(300, 1)), rng.uniform(4, 12, size=(100, 1))
+    data = Data(source="arrays", scale="none", target_scale="none")
+    looked = check(
+        Recipe.of({"data": {"source": "arrays"}}),
+        data=from_arrays(x, np.sin(x), data, test=(later, np.sin(later))),
+    )
+    assert looked.findings[0].code == "D137"
+    assert "D136" not in codes(looked)
+
+
+def test_standardised_training_beside_raw_test_inputs_is_another_unit() -> None:
+    """Spreads of 1 in both: that the training inputs lie around 0 is what a preparation does."""
+    rng = np.random.default_rng(0)
+    x, raw = rng.normal(size=(300, 4)), rng.normal(size=(100, 4)) + 6
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    data = Data(source="arrays", scale="none")
+    looked = check(
+        Recipe.of({"data": {"source": "arrays"}}),
+        data=from_arrays(x, x[:, 0] > 0, data, test=(raw, raw[:, 0] > 6)),
+    )
+    assert looked.findings[0].code == "D136"
+
+
+@pytest.mark.parametrize(("yes", "is_fault"), [(1 / 255, True), (0.4, True), (0.9, False)])
+def test_labels_that_were_scaled_are_no_probabilities(yes: float, is_fault: bool) -> None:
+    """Even yes is nearer to no; smoothed labels are not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    y = np.where(x[:, :1] > 0, yes, 0.0 if yes < 0.5 else 1 - yes)
+    looked = check(
+        {"data": {"source": "arrays", "target_scale": "none"}, "training": {"loss": "bce"}},
+        data=(x, y),
+    )
+    assert (looked.findings[0].code == "D138") == is_fault
+    assert ("D138" in codes(looked)) == is_fault

@@ -107,6 +107,15 @@ def test_the_layer_with_the_fewest_units_left_is_named(
     assert finding.place.number == named
 
 
+def test_of_layers_that_were_dead_from_the_start_the_first_is_named() -> None:
+    """It leaves nothing to the narrower one behind it, whose own biases let it live."""
+    dead = {"name": "constant", "value": -50.0}
+    layers = [{"units": 32, "bias_init": dead}, {"units": 8, "bias_init": "zeros"}]
+    recipe = {"data": {"source": "circles"}, "network": {"layers": layers}}
+    finding = found(diagnose(recipe, edits={"training.epochs": 20}), "D204")
+    assert str(finding.place) == "layer 1 of 3"
+
+
 def test_a_layer_that_is_shut_is_found_before_anything_can_be_said_of_the_loss() -> None:
     """Its biases hold all its units at the end of their curve: the layers below get no gradient."""
     layers = [

@@ -27,7 +27,7 @@ def too_narrow(record: Record) -> Finding | Margin:
         numbers={"as_it_is": trial.as_it_is, "changed": trial.changed},
         healthy="a network that comes as far as a wider one",
         cause="too few units",
-        place=min(record.hidden, key=lambda layer: layer.fan_out).place,
+        place=min(record.hidden, key=lambda layer: layer.fan_out).place if record.hidden else None,
         confidence=0.8,
         remedies=[Remedy(trial.edits, "more units")],
     )
