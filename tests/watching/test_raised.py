@@ -108,3 +108,44 @@ def test_whoever_interrupts_a_loop_knows_it(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(KeyboardInterrupt), descend.watch(model, out=None):
         model(batch(0)[0])
     assert "ended at step" not in capsys.readouterr().err
+
+
+def test_a_watch_that_is_stopped_on_the_way_out_says_where_the_loop_raised(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In a `finally`, as in a `with`; in an `except` as well."""
+    for is_caught in (False, True):
+        watch = descend.watch(network(), out=None).start()
+        x, y = batch(0)
+        try:
+            try:
+                functional.cross_entropy(watch.observer.model(x), y + 1).backward()
+            except IndexError:
+                if is_caught:
+                    watch.stop()
+                raise
+            finally:
+                watch.stop()
+        except IndexError:
+            pass
+        assert watch.status == "stopped early"
+        assert watch.findings[0].code == "D138"
+        assert "the loop ended at step 0 with IndexError" in capsys.readouterr().err
+
+
+def test_an_exception_of_before_is_none_of_the_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    """A loop within the handler of another exception ends as any other."""
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters())
+    try:
+        raise KeyError("what is tried first")
+    except KeyError:
+        watch = descend.watch(model, optimizer, out=None).start()
+        for step in range(3):
+            x, y = batch(step)
+            optimizer.zero_grad()
+            functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        watch.stop()
+    assert watch.status == "finished"
+    assert "ended at step" not in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -61,6 +62,7 @@ class Watch:
         self._telling = Telling(quiet=quiet)
         self._is_on = self._is_over = False
         self._began = self._looked = 0.0
+        self._before = id(None)  # of an exception that is handled already: it would keep tensors
         self._look_takes = FIRST_LOOK
 
     def __repr__(self) -> str:
@@ -74,12 +76,20 @@ class Watch:
         rules()  # imports them now, not in the middle of the loop
         self._is_on = True
         self._began = self._looked = perf_counter()
+        self._before = id(sys.exception())
         self.observer.attach()
         return self
 
     def stop(self, status: str = "finished") -> None:
-        """Take all hooks off, and sum up what was found."""
-        self._end(status, None)
+        """Take all hooks off, and sum up what was found.
+
+        In a `finally` or an `except` that the loop has come to by an exception: where it raised.
+        """
+        error = sys.exception()
+        if error is None or id(error) == self._before:
+            self._end(status, None)
+        else:
+            self._end("stopped early", error)
 
     def _end(self, status: str, error: BaseException | None) -> None:
         if not self._is_on:
