@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -169,3 +171,24 @@ def test_an_unknown_argument_is_a_type_error_as_in_any_function() -> None:
     """Python's own sentence names it."""
     with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
         descend.train("xor", epoch=5)  # type: ignore[call-arg]
+
+
+def test_public_functions_can_be_sent_to_other_processes() -> None:
+    """pickle finds each where it says that it is."""
+    for name in descend.__all__:
+        value = getattr(descend, name)
+        if callable(value) and not isinstance(value, type):
+            assert pickle.loads(pickle.dumps(value)) is value
+
+
+@pytest.mark.parametrize("cost", [0, -5, float("nan")])
+def test_a_proof_that_may_cost_nothing_is_refused(cost: float) -> None:
+    with pytest.raises(descend.DescendError, match="most_cost"):
+        descend.diagnose("xor", prove=True, most_cost=cost)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    watch = descend.watch(torch.nn.Linear(2, 1), every=np.int64(3), out=None)
+    assert watch.status == "running"
+    with pytest.raises(descend.DescendError, match="every"):
+        descend.watch(torch.nn.Linear(2, 1), every=True, out=None)

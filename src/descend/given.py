@@ -45,6 +45,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and value == value
 
 
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
 def _is_flag(value: Any) -> bool:
     return type(value).__name__ in ("bool", "bool_")  # numpy's as well
 
@@ -126,7 +130,7 @@ KINDS: Mapping[str, Kind] = {
     "memory": Kind("a whole number of bytes", _is_whole),
     "metric": _of_recipe("the name of a metric", _is_text, 'for example "test/accuracy"'),
     "model": Kind("a torch.nn.Module", _is_module, NetworkError),
-    "most_cost": Kind("a number of trainings", _is_number),
+    "most_cost": Kind("a number of trainings, more than 0", _is_positive),
     "name": TEXT,
     "optimizer": Kind("a torch optimizer or several", _are_optimizers, NetworkError),
     "out": Kind(
@@ -173,6 +177,7 @@ def checked(function: Callable[P, Result]) -> Callable[P, Result]:
                 _check(function.__name__, name, value)
         return function(*args, **kwargs)
 
+    call.__module__ = "descend"  # where it is found, by pickle as well
     return call
 
 

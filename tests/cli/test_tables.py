@@ -14,6 +14,7 @@ import pytest
 from descend.cli import VERBS
 from descend.cli.outcome import less_important
 from descend.cli.tables import put_fitting, shortened_to
+from descend.cli.texts import shortened
 from tests.cli.command import Descend
 
 LONG = "a name that is longer than any table has room for"
@@ -30,6 +31,16 @@ def columns(descend: Descend, monkeypatch: pytest.MonkeyPatch) -> Callable[[int]
 
     set_to(80)
     return set_to
+
+
+@pytest.mark.parametrize("room", range(6, 32))
+def test_no_number_of_a_name_is_cut(room: int) -> None:
+    """It is there as a whole, or not at all."""
+    name = "epochs=273 steps=auto + lr=0.0015"
+    short = shortened(name, room)
+    assert len(short) <= room
+    numbers = set(re.findall(r"[\d.]+", short))
+    assert numbers <= {"273", "0.0015"}
 
 
 def lines_of(capsys: pytest.CaptureFixture[str], names: dict[str, int], *leave_out: str) -> str:

@@ -249,3 +249,43 @@ def test_a_combination_proves_nothing_of_what_it_does_as_well_without() -> None:
     proof = Proof(tried, "test/accuracy", 8, 1.0, 10.0, 1.0)
     assert proof.verdict_on(finding("D208")) == "proven"
     assert proof.verdict_on(finding("D214")) == "unproven"
+
+
+def test_what_changes_the_examples_is_no_candidate() -> None:
+    """Where nothing is held out, holding some out leaves other examples to learn from."""
+    recipe = Recipe.of(
+        {
+            "data": {"source": "moons", "test": 0, "validation": 0},
+            "network": {"hidden": [4]},
+            "training": {"epochs": 3, "lr": 1e-6},
+        }
+    )
+    findings = check(recipe).findings
+    assert "D142" in {one.code for one in findings}
+    proof = prove(recipe, findings)
+    assert proof.tried
+    assert not any("test" in one.candidate.name for one in proof.tried)
+
+
+def test_one_change_in_two_ways_is_one_candidate_of_both_findings() -> None:
+    """That nothing is left open which was open already is none of it."""
+    recipe = Recipe.of(MOONS)
+    named = [
+        finding("D162", Remedy({"training.epochs": 273, "training.steps": None})),
+        finding("D303", edit("training.epochs", 273)),
+    ]
+    made = [one for one in candidates(recipe, named) if one.codes]
+    assert [one.codes for one in made] == [("D162", "D303")]
+
+
+def test_a_trial_that_the_proof_contradicts_is_no_remedy() -> None:
+    """What was proven to harm, or not to help, when all of its steps were trained."""
+    found = diagnose(Recipe.of(MOONS), edits={"training.epochs": 2}, seeds=1)
+    edits = {"training.epochs": 50}
+    tried = replace(
+        found, records=[replace(found.records[0], trials={"D162": Trial(edits, 0.1, 0.9)})]
+    )
+    for share, is_offered in ((1.0, False), (0.1, True)):
+        row = Tried(Candidate("long", edits, ("D162",)), "unproven", "", 8, 0, 0, share=share)
+        proof = Proof([row], "test/accuracy", 8, 1.0, 10.0, 1.0)
+        assert (replace(tried, proof=proof).remedy is not None) == is_offered

@@ -287,3 +287,17 @@ def test_the_run_is_written_and_read(tmp_path: Path) -> None:
     assert watch.folder is not None
     said = json.loads((watch.folder / "findings.json").read_text())
     assert said["findings"][0]["name"] == "log-of-zero"
+
+
+@pytest.mark.parametrize("exponent", [-1, -2, 0])
+def test_powers_that_are_no_roots_are_not_told_as_roots(exponent: int) -> None:
+    """A number below 0 has a reciprocal; the loss is none for another reason."""
+
+    def loss_of(z: Tensor, y: Tensor) -> Tensor:
+        loss_of.steps += 1  # type: ignore[attr-defined]
+        factor = torch.nan if loss_of.steps == 40 else 1.0  # type: ignore[attr-defined]
+        return ((z - 50) ** exponent).mean() * factor + 0.0 * z.mean()
+
+    loss_of.steps = 0  # type: ignore[attr-defined]
+    watch = watched(network(3), loss_of, lr=1e-3)
+    assert "D236" not in {one.code for one in watch.findings}

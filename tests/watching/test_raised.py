@@ -149,3 +149,54 @@ def test_an_exception_of_before_is_none_of_the_loop(capsys: pytest.CaptureFixtur
         watch.stop()
     assert watch.status == "finished"
     assert "ended at step" not in capsys.readouterr().err
+
+
+def trained(watch: Watch, steps: int = 3) -> None:
+    """A few steps of a sound loop."""
+    optimizer = torch.optim.SGD(watch.observer.model.parameters())
+    for step in range(steps):
+        x, y = batch(step)
+        optimizer.zero_grad()
+        functional.cross_entropy(watch.observer.model(x), y).backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("error", [StopIteration, KeyError, ImportError])
+def test_a_loop_that_ends_by_an_exception_of_its_own_is_finished(error: type[Exception]) -> None:
+    """That of the batches, somebody's own, or that of an import after the end."""
+    watch = descend.watch(network(), out=None, quiet=True).start()
+    trained(watch)
+    try:
+        raise error
+    except error:
+        watch.stop()
+    assert watch.status == "finished"
+
+
+def test_a_status_that_is_given_is_the_status() -> None:
+    watch = descend.watch(network(), out=None, quiet=True).start()
+    trained(watch)
+    try:
+        functional.cross_entropy(torch.zeros(2, 3), torch.tensor([1, 5]))
+    except IndexError:
+        watch.stop("finished")
+    assert watch.status == "finished"
+
+
+def stopped_by_torch(watch: Watch) -> None:
+    try:
+        functional.cross_entropy(torch.zeros(2, 3), torch.tensor([1, 5]))
+    finally:
+        watch.stop()
+
+
+def test_an_exception_is_told_though_another_one_was_handled_before() -> None:
+    """However often: what is known of the first one is not its place in memory."""
+    for _ in range(20):
+        try:
+            functional.cross_entropy(torch.zeros(2, 3), torch.tensor([1, 7]))
+        except IndexError:
+            watch = descend.watch(network(), out=None, quiet=True).start()
+        with pytest.raises(IndexError):
+            stopped_by_torch(watch)
+        assert watch.status == "stopped early"

@@ -147,7 +147,8 @@ def less_important(names: Sequence[str]) -> list[str]:
     Every table keeps the last loss, and what decides over classes.
     """
     ends = ("mae", "rmse", "train/loss", "r2")
-    return [name for end in ends for name in names if name.endswith(end)]
+    losses = [name for name in names if name.endswith("loss")]
+    return [name for end in ends for name in names if name.endswith(end) and [name] != losses[-1:]]
 
 
 def number(name: str, value: float | None) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from descend.diagnosis.diagnosing import Diagnosis
     from descend.diagnosis.proof import Proof, Tried
 
+LEFT_OUT_FIRST = ("cost", "95 %", "named by")
 HEADER = ("remedy", "learn", "difference", "95 %", "cost", "", "named by")
 
 
@@ -30,7 +31,7 @@ def put_proof(proof: Proof, diagnosis: Diagnosis) -> None:
     before = next((one.learned_before for one in proof.tried if one.seeds == proof.seeds), 0)
     rows = [["as it is", f"{before}/{proof.seeds}", "", "", "1×", "", ""]]
     rows += [[one.candidate.name, *_cells(one)] for one in proof.tried]
-    put_fitting(HEADER, rows, "<>>>><<", {"remedy": NARROW})
+    put_fitting(HEADER, rows, "<>>>><<", {"remedy": NARROW}, LEFT_OUT_FIRST)
     for said in _in_part(proof):
         put_wrapped(f"{said}, as many as the cost of a proof allows")
     for finding in diagnosis.findings:

@@ -7,6 +7,8 @@ import textwrap
 
 from descend.cli.output import put
 
+DIGITS = "0123456789.-"
+
 
 def columns(most: int = 80) -> int:
     """The width of texts: that of the terminal, `most` at most."""
@@ -27,8 +29,18 @@ def put_wrapped(text: str, indent: str = "") -> None:
 
 
 def shortened(name: str, room: int) -> str:
-    """A name with its middle left out where it is too long."""
+    """A name with its middle left out where it is too long; a number is there whole or not."""
     if len(name) <= room:
         return name
     half = (room - 1) // 2
-    return f"{name[:half]}…{name[-(room - 1 - half) :]}"
+    end = len(name) - (room - 1 - half)
+    while half and _is_within_number(name, half):
+        half -= 1
+    while end < len(name) and _is_within_number(name, end):
+        end += 1
+    return f"{name[:half]}…{name[end:]}"
+
+
+def _is_within_number(text: str, place: int) -> bool:
+    """Whether a cut before this place would leave a part of a number."""
+    return text[place - 1] in DIGITS and text[place : place + 1] in [*DIGITS, ""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from descend.comparison.axis import Edits, check_once
@@ -84,7 +85,7 @@ def sampled(draws: Sequence[Draw], count: int, seed: int = 0) -> list[Edits]:
 def check_sampling(count: int, seed: int) -> None:
     """Raise a RecipeError where there is nothing to draw, or no seed to draw from."""
     for name, number, least in (("the number of draws", count, 1), ("a seed of draws", seed, 0)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
             raise RecipeError(f"{name} must be a whole number, {least} or more: {spelled(number)}")
 
 

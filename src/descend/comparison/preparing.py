@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _check_size(question: Question, is_large_allowed: bool) -> None:
 
 def _check_means(means: Means) -> None:
     for name, given in (("processes", means.processes), ("memory", means.memory)):
-        if given is not None and (not isinstance(given, int) or given < 1):
+        if given is not None and (not isinstance(given, Integral) or given < 1):
             raise RunError(f"`{name}` must be a whole number, 1 or more: {given!r}")
 
 

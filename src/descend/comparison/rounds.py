@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from descend.comparison.goal import is_higher_better
@@ -117,7 +118,7 @@ def rungs(variants: Sequence[Variant], eta: int) -> list[int]:
     epochs, and those of k rungs before to E / eta^k. RecipeError where the variants have different
     numbers of epochs, so that no epoch is the same share of all of them.
     """
-    if not isinstance(eta, int) or eta < 2:
+    if not isinstance(eta, Integral) or eta < 2:
         raise RecipeError(
             f"`halving` must be a whole number, 2 or more: {eta!r}", hint="3 is usual"
         )

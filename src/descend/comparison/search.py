@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def search_facts(
         )
     _check_ends(base, axes.draws)
     batch = BATCH if batch is None else batch
-    if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+    if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
         raise RecipeError(f"`batch` must be a whole number, 1 or more: {batch!r}")
     return {
         "sampler": sampler,

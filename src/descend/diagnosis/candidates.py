@@ -8,13 +8,13 @@ from itertools import combinations
 from typing import Any
 
 from descend.comparison.names import made_unique, names_of
-from descend.comparison.values import identity
 from descend.errors import RecipeError
 from descend.findings.finding import Finding, Remedy, edit
 from descend.recipe import Recipe
 
 ANEW = "as descend chooses"
 MOST_PAIRS = 6
+PREPARING = ("data.scale", "data.target_scale")
 KEPT = ("seed", "dtype", "evaluate", "measure_every", "measure_first", "drop_last", "shuffle")
 
 
@@ -38,8 +38,12 @@ def candidates(recipe: Recipe, findings: Sequence[Finding]) -> list[Candidate]:
     everything = _all(findings)
     remedies = [(remedy, one.code) for one in everything for remedy in one.remedies]
     by_name = _distinct(recipe, [*remedies, *((remedy, None) for remedy in usual(recipe))])
-    first_ones = [identity(one.remedies[0].edits) for one in everything if one.remedies]
-    leading = [one for one in by_name if identity(one.edits) in first_ones]
+    first_ones = [
+        recipe.edited(one.remedies[0].edits)
+        for one in everything
+        if one.remedies and changes(recipe, one.remedies[0].edits)
+    ]
+    leading = [one for one in by_name if recipe.edited(one.edits) in first_ones]
     following = [one for one in by_name if one not in leading]
     pairs = list(combinations(leading, 2))[:MOST_PAIRS] if len(leading) > 2 else []
     found = [
@@ -86,7 +90,12 @@ def anew(recipe: Recipe) -> dict[str, Any]:
 
 
 def changes(recipe: Recipe, edits: Mapping[str, Any]) -> bool:
-    """Whether edits make another recipe of this one; False also where they are impossible."""
+    """Whether edits make another recipe of this one; False also where they are impossible.
+
+    And where they make other examples of the data: with and without them nothing is comparable.
+    """
+    if any(field.startswith("data.") and field not in PREPARING for field in edits):
+        return False
     try:
         return bool(recipe.edited(edits) != recipe)
     except RecipeError:
@@ -95,11 +104,14 @@ def changes(recipe: Recipe, edits: Mapping[str, Any]) -> bool:
 
 def _distinct(recipe: Recipe, named: Iterable[tuple[Remedy, str | None]]) -> list[Candidate]:
     """The remedies that change something, each once, with the codes of all that name it."""
-    by_edits: dict[Any, tuple[Remedy, list[str]]] = {}
+    by_recipe: dict[str, tuple[Remedy, list[str]]] = {}
     for remedy, code in named:
-        codes = by_edits.setdefault(identity(remedy.edits), (remedy, []))[1]
-        codes += [code] if code is not None else []
-    found = [one for one in by_edits.values() if changes(recipe, one[0].edits)]
+        if changes(recipe, remedy.edits):
+            # two ways to say it are one change
+            key = recipe.edited(remedy.edits).to_toml()
+            codes = by_recipe.setdefault(key, (remedy, []))[1]
+            codes += [code] if code is not None else []
+    found = list(by_recipe.values())
     names = names_of([remedy.edits for remedy, _ in found]) if found else []
     return [
         Candidate(name, remedy.edits, tuple(dict.fromkeys(codes)), remedy.why)
@@ -112,7 +124,8 @@ def _joined(recipe: Recipe, groups: Iterable[Sequence[Candidate]]) -> list[Candi
     made = []
     for group in groups:
         edits = {field: value for one in reversed(group) for field, value in one.edits.items()}
-        if changes(recipe, edits):
+        alone = [recipe.edited(one.edits) for one in group]
+        if changes(recipe, edits) and recipe.edited(edits) not in alone:
             codes = dict.fromkeys(code for one in group for code in one.codes)
             made.append(Candidate(" + ".join(one.name for one in group), edits, tuple(codes)))
     return made

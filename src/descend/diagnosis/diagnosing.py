@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from descend.comparison.cost import work_seconds
+from descend.comparison.values import identity
 from descend.compute import cpu_threads, device_named, threads_for
 from descend.data.examples import Examples
 from descend.diagnosis.baselines import Baselines
@@ -18,7 +19,7 @@ from descend.diagnosis.examination import Examination, examine, forecasts
 from descend.diagnosis.forks import fork
 from descend.diagnosis.hypotheses import hypotheses
 from descend.diagnosis.known import Known
-from descend.diagnosis.proof import Proof
+from descend.diagnosis.proof import LESS, Proof
 from descend.diagnosis.reading import is_redrawn, read_records, recipes_in, without_weights
 from descend.diagnosis.recording import planned
 from descend.diagnosis.trying import tried
@@ -96,12 +97,18 @@ class Diagnosis:
         """What cures or helps; None where nothing is known to, or nothing was proven yet.
 
         What was proven; else what the diagnosis itself has trained as long as the networks, over
-        its own seeds, and what helped most; else what a finding named and the proof could try a
-        part of only.
+        its own seeds, and what helped most, where the proof has not tried the whole of it; else
+        what a finding named and the proof could try a part of only.
         """
         if self.proof is None or self.proof.cure is not None:
             return None if self.proof is None else self.proof.cure
-        helping = [(code, one) for code, one in self.records[0].trials.items() if one.helps]
+        told = [one for one in self.proof.tried if (one.share or 0.0) >= LESS]
+        known = {identity(one.candidate.edits) for one in told}
+        helping = [
+            (code, one)
+            for code, one in self.records[0].trials.items()
+            if one.helps and identity(one.edits) not in known
+        ]
         if helping:
             code, best = max(helping, key=lambda pair: pair[1].gain)
             return Candidate(code, best.edits, (code,), str(best))

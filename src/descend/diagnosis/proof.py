@@ -15,7 +15,7 @@ from descend.findings.finding import Finding
 
 AS_GOOD = 0.05  # of accuracy or r²: for less nobody changes more of a recipe
 MUCH = 0.1  # of it: for less nobody changes all of it
-LESS = 0.95  # beside the recipe's own share of steps
+LESS = 0.95  # of all steps: with fewer it is a part
 
 PROVEN, UNPROVEN, HARMFUL = "proven", "unproven", "harmful"
 ORDER = {PROVEN: 0, UNPROVEN: 1, HARMFUL: 2}
@@ -30,7 +30,7 @@ class Tried:
     first round or could not be built. mean: of the metric. verdict: "proven", "unproven" or
     "harmful"; said: why, in a sentence. cost: of a whole training with it, in trainings of the
     recipe as it is; share: of that training's steps that were taken; None of one that could not be
-    built. is_cut: whether that is less than of the recipe as it is, so that it may do better yet.
+    built. is_cut: whether the whole of it would cost too much, so that it may do better yet.
     """
 
     candidate: Candidate
@@ -200,9 +200,7 @@ def _tried(
     said: str,
 ) -> Tried:
     before, row = trained.comparison[AS_IT_IS], trained.comparison[candidate.name]
-    length, own = lengths.get(candidate.name), lengths.get(AS_IT_IS)
-    share = None if length is None else length.taken(trained.share)
-    own_share = trained.share if own is None else own.taken(trained.share)
+    length = lengths.get(candidate.name)
     return Tried(
         candidate=candidate,
         verdict=verdict,
@@ -212,6 +210,6 @@ def _tried(
         learned_before=0 if before.summary is None else before.summary.learned,
         mean=mean_of(row),
         cost=None if length is None else length.cost,
-        share=share,
-        is_cut=share is not None and share < LESS * own_share,
+        share=None if length is None else length.taken(trained.share),
+        is_cut=length is not None and length.steps < LESS * length.planned,
     )

@@ -31,7 +31,8 @@ SHIFTING = {"Add", "Neg", "Rsub", "Sub", "View", "Unsqueeze", "Squeeze"}
 LAYERS = {"Addmm", "Mm", "Bmm", "Baddbmm", "Convolution"}  # behind them it is the loss no more
 FAR = 1.0  # from the bound: between the samples nobody looks at them,
 NEAR = 1e-3  # and at these at each step,
-EACH = 8  # at others at each so many
+EACH = 8  # at others at each so many,
+PATIENT = 50  # and at numbers that stay near, after so many looks
 FEW = 1 << 16  # numbers; of more, each look would take its time
 MOST = 50  # operations
 
@@ -51,6 +52,7 @@ class Logarithms:
         self.open: Sequence[Way] = ()
         self._is_near = self._was_lost = False
         self._passed = 0  # steps since the last look
+        self._near_for = 0  # looks in a row
 
     @torch.no_grad()
     def look(self, root: Tensor, step: int, *, is_lost: bool) -> None:
@@ -67,6 +69,7 @@ class Logarithms:
         self._passed += 1
         if not self._is_near and self._passed < EACH:
             return
+        self._near_for = self._near_for + 1 if self._is_near else 0
         self._passed, self._is_near = 0, False
         for way in self.open:
             if (node := _at(root.grad_fn, way)) is None or (name := node.name()) not in NAMES:
@@ -75,7 +78,8 @@ class Logarithms:
             if (given := saved(node, kept)) is None or not given.numel():
                 continue
             least = given.min().item() - bound
-            self._is_near = self._is_near or least < NEAR
+            is_near = self._is_near or abs(least) < NEAR
+            self._is_near = is_near and self._near_for < PATIENT
             if least <= 0:
                 self._judge([node], step, is_lost=False)
 
@@ -120,9 +124,12 @@ def _numbers(node: Node | None) -> tuple[str, Tensor] | None:
     """What is done to which numbers, these so that they must be above 0."""
     if node is None or (kind := _kind(node)) not in OPERATIONS:
         return None
-    if kind == "Pow" and ((exponent := exponent_of(node)) is None or exponent >= 1):
-        return None
     what, name, bound = OPERATIONS[kind]
+    if kind == "Pow":
+        exponent = exponent_of(node)
+        if exponent is None or exponent >= 1 or exponent == 0:
+            return None
+        what = "division" if exponent < 0 else "root"
     given = saved(node, name)
     if given is None or not given.is_floating_point() or not given.numel():
         return None

@@ -58,8 +58,11 @@ def product_with_labels(root: Tensor) -> Product | None:
     given, made = tuple(labels.shape), tuple(node._input_metadata[0].shape)
     if given != (*made[:-1], 1) or made[-1] < 2 or not _are_logarithms(node):
         return None
-    least, most = map(float, (labels if (labels > 0).any() else -labels).aminmax())
-    are_classes = bool((labels == labels.round()).all()) and 0 <= least < most <= made[-1]
+    numbers = labels.double()  # booleans have no sign, and round to nothing
+    least, most = map(float, (numbers if (numbers > 0).any() else -numbers).aminmax())
+    is_mask = most < 2 < made[-1]  # of 0 and 1 over more than two classes
+    are_classes = bool((numbers == numbers.round()).all()) and 0 <= least < most <= made[-1]
+    are_classes &= labels.dtype != torch.bool and not is_mask
     return Product(given, made, least, most) if are_classes else None
 
 

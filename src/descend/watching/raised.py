@@ -39,6 +39,12 @@ def loss_refused(error: BaseException) -> LossSeen | None:
     return None
 
 
+def of_torch(error: BaseException) -> bool:
+    """Whether the exception has come out of a call of torch."""
+    names = (str(frame.f_globals.get("__name__")) for frame in _frames(error))
+    return any(name.partition(".")[0] == "torch" for name in names)
+
+
 def told(error: BaseException, model: nn.Module, step: int) -> str:
     """At which step the loop ended, and in which module of the network, given what."""
     words = f"descend: the loop ended at step {step:,} with {type(error).__name__}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -22,12 +23,13 @@ from descend.runs.facts import setting
 from descend.watching.folder import Seen, WatchedFolder
 from descend.watching.observer import Observer
 from descend.watching.optimizers import Optimizers
-from descend.watching.raised import loss_refused, told
+from descend.watching.raised import loss_refused, of_torch, told
 from descend.watching.telling import Telling
 
 LOOKS = 0.004  # of the time, for looking through the rules and writing what was found
 EARLY = 10  # steps, in which one of several optimizers may not have had its turn
 FIRST_LOOK = 0.03  # seconds that one takes, before that is known
+BEFORE = "_descend_was_handled_before"  # a mark: an exception that is kept would keep its tensors
 
 
 class Watch:
@@ -62,7 +64,6 @@ class Watch:
         self._telling = Telling(quiet=quiet)
         self._is_on = self._is_over = False
         self._began = self._looked = 0.0
-        self._before = id(None)  # of an exception that is handled already: it would keep tensors
         self._look_takes = FIRST_LOOK
 
     def __repr__(self) -> str:
@@ -76,20 +77,22 @@ class Watch:
         rules()  # imports them now, not in the middle of the loop
         self._is_on = True
         self._began = self._looked = perf_counter()
-        self._before = id(sys.exception())
+        for error in _being_handled():
+            error.__dict__[BEFORE] = True
         self.observer.attach()
         return self
 
-    def stop(self, status: str = "finished") -> None:
+    def stop(self, status: str | None = None) -> None:
         """Take all hooks off, and sum up what was found.
 
-        In a `finally` or an `except` that the loop has come to by an exception: where it raised.
+        In a `finally` or an `except` that a call of torch has led to, after the start: where it
+        raised. status: "finished" unless that is so, or another one is given.
         """
-        error = sys.exception()
-        if error is None or id(error) == self._before:
-            self._end(status, None)
-        else:
+        error = next(iter(_being_handled()), None)
+        if status is None and error is not None and not vars(error).get(BEFORE) and of_torch(error):
             self._end("stopped early", error)
+        else:
+            self._end(status or "finished", None)
 
     def _end(self, status: str, error: BaseException | None) -> None:
         if not self._is_on:
@@ -234,6 +237,14 @@ def watch(
     return Watch(model, optimizer, loss, every, out=out, name=name, quiet=quiet)
 
 
+def _being_handled() -> Iterator[BaseException]:
+    """The exception that is being handled, and those that it came from in turn."""
+    error = sys.exception()
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
 def can(rule: Rule, record: Record) -> bool:
     """Whether a rule can look at a record."""
     try:
@@ -254,5 +265,6 @@ def _check(model: Any, loss: Any, every: Any) -> None:
             f"`loss` must be a torch.nn.Module: {type(loss).__name__}",
             hint="leave it out: a loss that is computed by functions is read off its graph",
         )
-    if every is not None and (not isinstance(every, int) or every < 1):
+    is_whole = isinstance(every, Integral) and not isinstance(every, bool)
+    if every is not None and (not is_whole or every < 1):
         raise NetworkError(f"`every` must be a whole number of steps, 1 or more: {every!r}")

@@ -117,6 +117,17 @@ def test_standardised_training_beside_raw_test_inputs_is_another_unit() -> None:
     assert looked.findings[0].code == "D136"
 
 
+def test_two_rates_are_probabilities() -> None:
+    """Nobody has scaled labels where neither of two numbers is 0."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    looked = check(
+        {"data": {"source": "arrays", "target_scale": "none"}, "training": {"loss": "bce"}},
+        data=(x, np.where(x[:, :1] > 0, 0.4, 0.02)),
+    )
+    assert "D138" not in codes(looked)
+
+
 @pytest.mark.parametrize(("yes", "is_fault"), [(1 / 255, True), (0.4, True), (0.9, False)])
 def test_labels_that_were_scaled_are_no_probabilities(yes: float, is_fault: bool) -> None:
     """Even yes is nearer to no; smoothed labels are not."""

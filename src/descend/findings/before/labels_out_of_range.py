@@ -59,14 +59,14 @@ def labels_out_of_range(record: Record) -> Finding | None:
 
 
 def _shrunk(record: Record) -> Finding | None:
-    """Two labels, of which even the larger one is nearer to 0 than to 1."""
+    """Two labels, 0 and another one that is nearer to 0 than to 1."""
     values = np.unique(known(record.profile.first_targets))
-    if len(values) != 2 or values[-1] >= HALF:
+    if len(values) != 2 or values[0] != 0 or values[-1] >= HALF:
         return None
     no, yes = (f"{value:.3g}" for value in values)
     return Finding(
         about="training.loss" if "training.loss" in record.problems else None,
-        evidence=f"all targets are {no} or {yes}",
+        evidence=f"targets are {no} or {yes}, and nothing else",
         numbers={"least": float(values[0]), "most": float(values[-1])},
         healthy="labels of 0 and 1",
         cause=f"bce takes {yes} for the probability of yes: the labels were scaled",
