@@ -259,7 +259,7 @@ def test_a_case_is_checked_and_located(tmp_path: Path) -> None:
     said = verdict(case, Means(written(tmp_path, case), is_check_only=True))
     assert said.state == "done", said.reason
     twice = next(named for named in said.named if named.code == "D110")
-    assert twice.causes == ("softmax_twice",)
+    assert twice.causes == ("redundant_activation", "softmax_twice")
     assert twice.layers == (2,)  # of the case, where dropout counts, from 0
 
 
