@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from benchmarks.corpus.mutations import MUTATIONS
 from benchmarks.corpus.mutations.pairs import Drawn, pair, scores_of
 from benchmarks.corpus.mutations.problems import PROBLEMS, problem, sound
 from benchmarks.corpus.mutations.setting import Setting
+from benchmarks.corpus.score import Judged
+from benchmarks.corpus.verdicts import Means, verdict
 
 
 def setting_of(name: str, seed: int = 0) -> Setting:
@@ -75,3 +78,16 @@ def test_what_cannot_be_trained_scores_nothing() -> None:
     with pytest.raises(DescendError):
         Recipe.of(setting.tree)
     assert scores_of(setting) == [0.0, 0.0, 0.0]
+
+
+def test_both_of_a_pair_are_diagnosed_and_told_apart() -> None:
+    """As `benchmarks/mutants.py` does it: a case that was drawn has a recipe, and no loop."""
+    both = dict(zip(("sound", "sick"), pair(Drawn("softmax of one", 0, 0)), strict=True))
+    means = Means(Path(), seeds=1, seconds=60.0)
+    found = {
+        name: Judged(case, verdict(case, means, lambda _, __, made=made: made))
+        for name, (case, made) in both.items()
+    }
+    assert {one.verdict.state for one in found.values()} == {"done"}
+    assert not found["sound"].is_detected
+    assert found["sick"].is_cause_first

@@ -256,8 +256,10 @@ def plain(case: Case, arrays: Arrays, seed: int) -> Plain:
 def needs_a_loop(case: Case) -> bool:
     """Whether a recipe has no words for how the case trains.
 
-    It has some for the seed and the order of the examples.
+    It has some for the seed and the order of the examples, and a case that was drawn is a recipe.
     """
+    if not case.tree["layers"]:
+        return False
     is_frozen = any(layer.get("trainable") is False for layer in case.tree["layers"])
     has_own_loss = is_unbounded(case) or spreads_labels(case)
     return is_frozen or has_own_loss or bool(set(case.tree.get("loop") or ()) - IN_A_RECIPE)
