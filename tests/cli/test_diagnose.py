@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from descend.recipe import Recipe
@@ -48,3 +49,28 @@ def test_fix_proves_and_writes_the_cured_recipe(descend: Descend) -> None:
     assert again.code == 1
     assert "does not exist yet" in again.err
     assert Path("cured.toml").read_text() == text
+
+
+def test_a_place_that_nothing_can_be_written_to_is_told_before_anything_is_trained(
+    descend: Descend,
+) -> None:
+    told = descend("diagnose", *SLOW, "--fix", "nowhere/cured.toml")
+    assert told.code == 1
+    assert "nowhere" in told.err
+    assert told.out == ""
+
+
+def test_what_was_found_is_shown_before_it_is_proven(descend: Descend) -> None:
+    """The diagnosis, its cost, the proof with the intervals and costs of the remedies."""
+    told = descend("diagnose", *SLOW, "--prove")
+    assert told.out.index("of the planned steps") < told.out.index("trainings' work")
+    assert "95 %" in told.out
+    assert re.search(r"lr=0.001 +8/8 +\+0\.\d+ +0\.\d+ – 0\.\d+ +1× +cures", told.out)
+    assert all(len(line) <= 80 for line in told.out.splitlines())
+
+
+def test_a_healthy_recipe_is_not_said_to_be_cured(descend: Descend) -> None:
+    told = descend("diagnose", "xor", "--fix", "cured.toml", "-q")
+    assert told.code == 0
+    assert "nothing has to be cured" in told.out
+    assert "cures" not in told.out

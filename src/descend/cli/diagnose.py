@@ -154,7 +154,7 @@ def _show_watched(folder: str, as_json: bool) -> int:
 
 
 def _place(fix: str, given: str) -> Path:
-    """Where the cured recipe goes; DescendError where something is there already."""
+    """Where the cured recipe goes; DescendError where it cannot go, before anything is trained."""
     from descend.errors import RecipeError
 
     place = Path(fix or f"{Path(given).name.removesuffix('.toml')}-cured.toml")
@@ -162,5 +162,10 @@ def _place(fix: str, given: str) -> Path:
         raise RecipeError(
             f"`--fix` must name a file that does not exist yet: {str(place)!r}",
             hint="--fix FILE chooses another one",
+        )
+    if not place.parent.is_dir():
+        raise RecipeError(
+            f"`--fix` must name a file in a folder that is there: {str(place)!r}",
+            hint=f"make {str(place.parent)!r} first",
         )
     return place
