@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import descend
+from descend.integrations.callback import Watching
 from descend.watching.watch import Watch
 from tests.watching.scenes import batch
 
@@ -200,3 +201,21 @@ def test_an_exception_is_told_though_another_one_was_handled_before() -> None:
         with pytest.raises(IndexError):
             stopped_by_torch(watch)
         assert watch.status == "stopped early"
+
+
+def test_a_callback_whose_library_tells_of_an_exception_says_where_it_arose(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As Lightning's `on_exception`, which is called where the exception is handled."""
+    callback = Watching(out=None)
+    model = network()
+    callback.begin(model)
+    x, y = batch(0)
+    try:
+        functional.cross_entropy(model(x), y + 1)
+    except IndexError:
+        callback.end("stopped early")
+    assert callback.watch is not None
+    assert callback.watch.status == "stopped early"
+    assert callback.findings[0].code == "D138"
+    assert "the loop ended at step 0 with IndexError" in capsys.readouterr().err

@@ -88,11 +88,10 @@ class Watch:
         In a `finally` or an `except` that a call of torch has led to, after the start: where it
         raised. status: "finished" unless that is so, or another one is given.
         """
-        error = next(iter(_being_handled()), None)
-        if status is None and error is not None and not vars(error).get(BEFORE) and of_torch(error):
-            self._end("stopped early", error)
-        else:
-            self._end(status or "finished", None)
+        error = sys.exception()
+        if error is not None and (vars(error).get(BEFORE) or not of_torch(error)):
+            error = None
+        self._end(status or ("finished" if error is None else "stopped early"), error)
 
     def _end(self, status: str, error: BaseException | None) -> None:
         if not self._is_on:
