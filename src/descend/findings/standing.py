@@ -94,7 +94,12 @@ def _error_of_score(score: float, record: Record, examples: int) -> float:
     """The standard error of an accuracy or r² of so many examples."""
     if metric_of(record) == "r2":
         return (1 - min(max(score, 0.0), 1.0)) * math.sqrt(2 / examples)
-    share = min(max(score, 1 / (examples + 2)), 1 - 1 / (examples + 2))
+    return error_of_share(score, examples)
+
+
+def error_of_share(value: float, examples: int) -> float:
+    """The standard error of a share of so many examples, which is not 0 even of all or none."""
+    share = min(max(value, 1 / (examples + 2)), 1 - 1 / (examples + 2))
     return math.sqrt(share * (1 - share) / examples)
 
 

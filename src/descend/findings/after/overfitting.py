@@ -19,7 +19,7 @@ from descend.findings.finding import Finding, Margin, Remedy, edit
 from descend.findings.measured import NotMeasured
 from descend.findings.record import Record
 from descend.findings.rule import finding
-from descend.findings.standing import LOST, beaten, metric_of
+from descend.findings.standing import LOST, beaten, error_of_share, metric_of
 
 TIMES = 2.0  # standard errors
 WIDE, GAP_TIMES = 0.1, 3.0  # a gap that is no matter of taste, and none of chance
@@ -112,7 +112,7 @@ def _gap(record: Record, split: str) -> tuple[str, float, float]:
     for name in ("accuracy", "r2"):
         own, other = (record.metrics.get(f"{part}/{name}") for part in ("train", split))
         if own is not None and other is not None:
-            return name, own - other, _error(other, record.profile.examples[split])
+            return name, own - other, error_of_share(other, record.profile.examples[split])
     return "", math.nan, math.nan
 
 
@@ -125,11 +125,6 @@ def _beside(record: Record, name: str, split: str) -> str:
     return f"; {name} {own:.3g} on training, {other:.3g} on {examples:,} {split} examples"
 
 
-def _error(value: float, examples: int) -> float:
-    share = min(max(value, 1 / (examples + 2)), 1 - 1 / (examples + 2))
-    return math.sqrt(share * (1 - share) / examples)
-
-
 def _lost(record: Record, split: str, at: int) -> bool:
     """Whether the task's metric was better by more than chance when the loss was least."""
     examples = record.profile.examples[split]
@@ -137,7 +132,7 @@ def _lost(record: Record, split: str, at: int) -> bool:
     if accuracy is not None and not np.isnan(accuracy).all():
         course = smooth(accuracy[~np.isnan(accuracy)])
         best, last = float(course[min(at, len(course) - 1)]), float(course[-1])
-        return best - last > max(0.01, TIMES * _error(best, examples))
+        return best - last > max(0.01, TIMES * error_of_share(best, examples))
     r2 = record.curves.get(f"{split}/r2")
     if r2 is not None and not np.isnan(r2).all():
         course = smooth(r2[~np.isnan(r2)])
